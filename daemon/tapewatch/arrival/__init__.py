@@ -1,0 +1,1 @@
+"""How frames come in: hints from the watch, the truth from scans, and whether a file is whole."""

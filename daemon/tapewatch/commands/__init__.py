@@ -1,0 +1,1 @@
+"""What the commands beside the daemon print, and the camera simulator."""

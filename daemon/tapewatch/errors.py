@@ -1,0 +1,50 @@
+"""Errors that say what to do: try again, set aside, or stop.
+
+Everything that can go wrong with one frame is `Retriable` or `Rejected`; what concerns the whole
+daemon is `Fatal`. The message names file, keyword, value and what was expected, for it is what the
+observer reads in the log and in ``tapewatch status``.
+"""
+
+
+class TapewatchError(Exception):
+    """Base of all errors that tapewatch raises on purpose."""
+
+
+class RetriableError(TapewatchError):
+    """The same work may succeed later: a file still growing, a disk that is full for now."""
+
+
+class IncompleteFileError(RetriableError):
+    """A FITS file is shorter than its own headers say.
+
+    Parameters
+    ----------
+    message : str
+        What is there and what was expected.
+    """
+
+
+class NoSpaceError(RetriableError):
+    """The output disk has less free space than MINFREE leaves for others."""
+
+
+class RejectedError(TapewatchError):
+    """The frame cannot be used as it is; only a change of the file or of tape.par helps."""
+
+
+class FatalError(TapewatchError):
+    """The daemon cannot go on; `exit_code` is what the process ends with."""
+
+    exit_code = 1
+
+
+class ParameterError(FatalError):
+    """tape.par, or the command line, asks for what cannot be done (exit code 78, EX_CONFIG)."""
+
+    exit_code = 78
+
+
+class FolderTakenError(FatalError):
+    """Another tapewatch holds the folder (exit code 75, EX_TEMPFAIL)."""
+
+    exit_code = 75

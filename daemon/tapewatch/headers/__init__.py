@@ -1,0 +1,1 @@
+"""Pure functions that read headers: cards, the dialects of camera programs, and what a frame is."""

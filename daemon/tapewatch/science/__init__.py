@@ -1,0 +1,1 @@
+"""The arithmetic, as pure functions on arrays; numpy is all it imports."""

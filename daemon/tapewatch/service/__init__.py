@@ -1,0 +1,1 @@
+"""The daemon itself: start-up, main loop, shutdown, and its log."""
