@@ -48,3 +48,22 @@ class FolderTakenError(FatalError):
     """Another tapewatch holds the folder (exit code 75, EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+class MasterLostError(RetriableError):
+    """A master's file is gone or was changed by others; it has to be built again.
+
+    Parameters
+    ----------
+    message : str
+        Which file.
+    master_id : str
+        ID of the master.
+    """
+
+    def __init__(self, message: str, master_id: str = "") -> None:
+        super().__init__(message, master_id)
+        self.master_id = master_id
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -4,7 +4,7 @@ A *frame* is one raw file. A *calibration set* is the frames of one folder that 
 A *product* is what is written for a frame. Nothing here does anything: no I/O, no arithmetic.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -166,13 +166,13 @@ class Content:
         sha256 of the stored pixels, hexadecimal: the frame's true identity.
     header_hash : str
         sha256 of the header; a plate solver changes this one alone.
-    statistics : Statistics
-        Of the raw pixels.
+    statistics : Statistics or None
+        Of the raw pixels; None for an object frame, whose product's are told.
     """
 
     data_hash: str
     header_hash: str
-    statistics: Statistics
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +265,8 @@ class Recipe:
         Exposure time of the frame over that of the dark.
     flags : tuple of str
         What a user should know: SCALED, SCALEDUP, AGED ...
+    parameters : str
+        Hash of the parameters of tape.par that decide the pixels.
     """
 
     bias: str = ""
@@ -272,6 +274,7 @@ class Recipe:
     flat: str = ""
     dark_scale: float = 1.0
     flags: tuple[str, ...] = ()
+    parameters: str = ""
 
     @property
     def calstat(self) -> str:
@@ -387,21 +390,21 @@ class Report:
     ----------
     statistics : Statistics
         Of what was written, or of the raw frame where nothing was.
-    content : tuple of Content
-        Of each raw frame that was read.
-    path : str
-        The file written, relative to the output folder; empty where nothing was.
-    product_id : str
-        ID of what was written.
-    seconds : float
-        Time the worker took.
+    content : Content or None
+        Of the raw frame that was measured or calibrated.
+    product : Product or None
+        What was written for an object frame.
     inputs : tuple of Statistics
-        Of each frame that entered a flat, after bias and normalisation, as the notebook printed.
+        Of each flat after bias and normalisation, as the notebook printed.
+    seconds : float
+        Time that the worker took.
+    ended : float
+        When all was on disk, seconds since 1970.
     """
 
     statistics: Statistics
-    content: tuple[Content, ...] = ()
-    path: str = ""
-    product_id: str = ""
+    content: Content | None = None
+    product: Product | None = None
+    inputs: tuple[Statistics, ...] = ()
     seconds: float = 0.0
-    inputs: tuple[Statistics, ...] = field(default=())
+    ended: float = 0.0

@@ -1,0 +1,92 @@
+# Everything a user or developer calls. Needs Python 3.11 or newer with venv, and make; the network for pip alone.
+# Another Python than the first that fits: make PYTHON=/usr/bin/python3.12 ...
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run once test lint test-lowest lock clean
+# Another program's Python settings must not leak into the environments made here.
+unexport PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+BIN := .venv/bin
+BUILD := hatchling editables
+EDITABLE := -e '.[test,dev]'
+
+# $(call environment,FOLDER): an empty environment, or the word why there can be none.
+define environment
+@test -n "$(PYTHON)" || { echo "tapewatch needs Python 3.11 or newer; found: $$(python3 --version 2>&1)." \
+	"If there is one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tapewatch needs Python 3.11 or newer;" \
+	"$(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module;" \
+	"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+@echo "setting up $(1) with $$($(PYTHON) --version)"
+@$(PYTHON) -m venv $(1)
+@echo '*' > $(1)/.gitignore
+endef
+
+# The build backend is pinned as all else is: it is installed first and used as it is.
+define install
+@$(1)/bin/python -m pip install --quiet -c $(2) $(BUILD)
+@$(1)/bin/python -m pip install --quiet -c $(2) --no-build-isolation $(3)
+@touch $@
+endef
+
+# What pyproject.toml asks for at least, as exact versions.
+LOWEST := import pathlib, tomllib; \
+	project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]; \
+	print(*(need.replace(">=", "==") for need in project["dependencies"]), sep="\n")
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.installed ## set up .venv (the other targets do so by themselves)
+	@:
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(call environment,.venv)
+	$(call install,.venv,constraints.txt,$(EDITABLE))
+
+demo: .venv/.installed ## a simulated night in demo-night/, live, in under a minute
+	@sh docs/demo.sh
+
+run: .venv/.installed ## watch and calibrate: make run PAR=/path/tape.par
+	@test -n "$(PAR)" || { echo "which parameter file? make $@ PAR=/path/tape.par" >&2; exit 2; }
+	@exec $(BIN)/tapewatch run --par "$(PAR)"
+
+once: .venv/.installed ## calibrate what is there and end: make once PAR=/path/tape.par
+	@test -n "$(PAR)" || { echo "which parameter file? make $@ PAR=/path/tape.par" >&2; exit 2; }
+	@exec $(BIN)/tapewatch once --par "$(PAR)"
+
+test: .venv/.installed ## run all tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed ## ruff (rules and format) and mypy
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+
+test-lowest: .venv-lowest/.installed ## run all tests with the oldest dependencies allowed (Python 3.11 or 3.12)
+	@.venv-lowest/bin/python -m pytest
+
+.venv-lowest/.installed: pyproject.toml constraints.txt
+	$(call environment,.venv-lowest)
+	@.venv-lowest/bin/python -c '$(LOWEST)' > .venv-lowest/lowest.txt
+	@{ cat .venv-lowest/lowest.txt; sed 's/==.*/==/' .venv-lowest/lowest.txt | \
+		grep -v -i -f - constraints.txt; } > .venv-lowest/constraints.txt
+	$(call install,.venv-lowest,.venv-lowest/constraints.txt,-e '.[test]')
+
+lock: ## write constraints.txt anew, with the newest releases
+	@rm -rf .venv-lock
+	$(call environment,.venv-lock)
+	@.venv-lock/bin/python -m pip install --quiet $(BUILD)
+	@.venv-lock/bin/python -m pip install --quiet --no-build-isolation $(EDITABLE)
+	@{ echo '# Exact versions that make installs; written by `make lock` (pip freeze of a fresh environment).'; \
+		.venv-lock/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
+	@rm -rf .venv-lock
+
+clean: ## remove environments, caches and the demo's night
+	@rm -rf .venv .venv-lowest .venv-lock demo-night dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find daemon tests bench -name __pycache__ -type d -exec rm -rf {} +

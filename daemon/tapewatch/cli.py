@@ -1,0 +1,156 @@
+"""The command ``tapewatch``: its subcommands, options and exit codes.
+
+What a command needs is imported when it runs: ``tapewatch status`` need not wait for what only
+the daemon uses.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tapewatch import __version__
+from tapewatch.errors import FatalError, TapewatchError
+
+_Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``tapewatch``.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Of the command line, without the program's name; None: `sys.argv`.
+
+    Returns
+    -------
+    int
+        0 done; 1 a frame failed, or the command did; 2 usage; 75 another tapewatch holds the
+        folder; 78 bad configuration.
+    """
+    options = _parser().parse_args(arguments)
+    command: _Command = options.command
+    try:
+        return command(options)
+    except FatalError as error:
+        print(f"tapewatch: {error}", file=sys.stderr)
+        return error.exit_code
+    except TapewatchError as error:
+        print(f"tapewatch: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `tapewatch status | head`
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tapewatch",
+        description="Watch a telescope camera's folder and calibrate every frame as it arrives.",
+        epilog="exit codes: 0 done; 1 a frame failed, or the command did; 2 usage;"
+        " 75 another tapewatch holds the folder; 78 bad configuration",
+    )
+    parser.add_argument("--version", action="version", version=f"tapewatch {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, command, about, as_json in (
+        ("run", _run, "watch the folder and calibrate until stopped", False),
+        ("once", _once, "process what the folder holds, and end", False),
+        ("status", _status, "what became of every frame", True),
+        ("masters", _masters, "the masters: what of, how old, in use or not", True),
+        ("why", _why, "the state of one frame and the reason", True),
+        ("tail", _tail, "follow the log of the daemon", False),
+        ("check", _check, "check tape.par and say what would be done", True),
+    ):
+        one = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
+        _add_common(one, as_json=as_json)
+        one.set_defaults(command=command)
+        if name == "why":
+            one.add_argument("file", metavar="FILE", help="the raw frame")
+        if name == "status":
+            one.add_argument(
+                "--wait",
+                type=float,
+                metavar="SECONDS",
+                help="first wait until no frame waits or is worked on, at most so long",
+            )
+        if name == "tail":
+            one.add_argument(
+                "-n", dest="lines", type=int, default=20, metavar="LINES", help="begin so many back"
+            )
+    _add_simulate(commands)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, as_json: bool) -> None:
+    parser.add_argument(
+        "--par",
+        type=Path,
+        default=Path("tape.par"),
+        metavar="FILE",
+        help="parameter file (default: ./tape.par)",
+    )
+    parser.add_argument("--workdir", type=Path, metavar="DIR", help="instead of WORKDIR in it")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from tapewatch.commands import simulate
+
+    about = "write a simulated night into a folder, as a camera does"
+    parser = commands.add_parser(
+        "simulate",
+        help=about,
+        description=f"{about.capitalize()}.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    simulate.add_arguments(parser)
+    parser.set_defaults(command=simulate.run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _serve(options, once=False)
+
+
+def _once(options: argparse.Namespace) -> int:
+    return _serve(options, once=True)
+
+
+def _serve(options: argparse.Namespace, *, once: bool) -> int:
+    from tapewatch.parameters import read_parameters
+    from tapewatch.service.loop import Service
+
+    return Service(read_parameters(options.par, workdir=options.workdir), once=once).run()
+
+
+def _status(options: argparse.Namespace) -> int:
+    from tapewatch.commands.report import status
+
+    return status(options)
+
+
+def _masters(options: argparse.Namespace) -> int:
+    from tapewatch.commands.report import masters
+
+    return masters(options)
+
+
+def _why(options: argparse.Namespace) -> int:
+    from tapewatch.commands.report import why
+
+    return why(options)
+
+
+def _tail(options: argparse.Namespace) -> int:
+    from tapewatch.commands.tail import tail
+
+    return tail(options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from tapewatch.commands.check import check
+
+    return check(options)

@@ -1,0 +1,97 @@
+"""``tapewatch check``: whether tape.par is right, and what would be done with the frames there."""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tapewatch.arrival.mounts import is_network
+from tapewatch.arrival.scan import Rules, scan
+from tapewatch.commands.report import print_table
+from tapewatch.errors import IncompleteFileError, RejectedError
+from tapewatch.fitsfile.read import inspect
+from tapewatch.headers.classify import classify, is_notebook_product, is_own_product
+from tapewatch.model import Kind
+from tapewatch.parameters import KEYS, Parameters, read_parameters
+from tapewatch.whereabouts import is_running, log_file, state_file
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check tape.par and print what would be done; nothing is written.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        ``par``, ``workdir``, ``json``.
+
+    Returns
+    -------
+    int
+        0; a bad tape.par raises `ParameterError`.
+    """
+    parameters = read_parameters(options.par, workdir=options.workdir)
+    excluded = frozenset() if parameters.outdir is None else frozenset({parameters.outdir})
+    found = scan(parameters.watchdir, Rules(parameters.patterns, parameters.recurse, excluded))
+    groups = Counter(_describe(parameters, path) for path in found.files)
+    log = log_file(parameters)
+    answer: dict[str, Any] = {
+        "parameters": str(parameters.file),
+        "warnings": list(parameters.warnings),
+        "watching": str(parameters.watchdir),
+        "by": _watching_by(parameters),
+        "output": str(parameters.output),
+        "state": str(state_file(parameters)),
+        "log": "off" if log is None else str(log),
+        "running": is_running(parameters),
+        "files": len(found.files),
+        "bytes": sum(identity.size for identity in found.files.values()),
+        "frames": [
+            {"what": what, "decision": decision, "files": count}
+            for (what, decision), count in sorted(groups.items())
+        ],
+        "problems": [*found.problems, *(f"{path}: {it}" for path, it in found.irregular.items())],
+    }
+    if options.json:
+        print(json.dumps(answer))
+        return 0
+    for key in ("parameters", "watching", "by", "output", "state", "log"):
+        print(f"{key:12}{answer[key]}")
+    print(f"{'keys':12}{len(KEYS)} of tapewatch's own, all values allowed")
+    for text in [*parameters.warnings, *answer["problems"]]:
+        print(f"{'warning':12}{text}")
+    print(f"{'found':12}{len(found.files)} files, {answer['bytes'] / 1e6:,.1f} MB")
+    if groups:
+        print()
+        rows = [(str(count), what, why) for (what, why), count in sorted(groups.items())]
+        print_table(("FILES", "WHAT", "WOULD BE"), rows)
+    return 0
+
+
+def _describe(parameters: Parameters, path: str) -> tuple[str, str]:
+    """Say what a file is and what would be done with it."""
+    try:
+        inspection = inspect(parameters.watchdir / path)
+        if is_own_product(inspection.header):
+            return "product of tapewatch", "left alone"
+        if is_notebook_product(inspection.header, inspection.bitpix):
+            return "product of the notebook", "left alone"
+        frame = classify(path, inspection.header, inspection.shape)
+    except IncompleteFileError as error:
+        return "incomplete file", str(error)
+    except (RejectedError, OSError) as error:
+        return "other", f"set aside: {error}"
+    what = {
+        Kind.DARK: f"dark {frame.exptime:g} s",
+        Kind.FLAT: f"flat {frame.filter}",
+        Kind.OBJECT: f"object {frame.filter} {frame.exptime:g} s",
+    }.get(frame.kind, str(frame.kind))
+    if frame.detector.binning != (parameters.binning, parameters.binning):
+        return what, f"set aside: binning is not {parameters.binning}"
+    return what, "calibrated" if frame.kind is Kind.OBJECT else "combined"
+
+
+def _watching_by(parameters: Parameters) -> str:
+    if parameters.watch != "auto":
+        return parameters.watch
+    return "poll (a network file system)" if is_network(Path(parameters.watchdir)) else "inotify"

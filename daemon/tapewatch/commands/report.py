@@ -1,0 +1,294 @@
+"""``tapewatch status``, ``masters`` and ``why``: what the ledger knows, for a person or as JSON."""
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tapewatch.errors import TapewatchError
+from tapewatch.facts import gather
+from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
+from tapewatch.model import Kind, State
+from tapewatch.parameters import Parameters, read_parameters
+from tapewatch.planning.plan import plan
+from tapewatch.whereabouts import Where, find, is_running
+
+_UNDECIDED = (State.SEEN, State.SETTLING, State.WAITING, State.STALE)
+_SHOWN_DONE = 10
+_POLL = 0.2  # seconds
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print what became of every frame.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        ``par``, ``workdir``, ``json``, ``wait``.
+
+    Returns
+    -------
+    int
+        0; 1 where `wait` ended with frames still undecided.
+    """
+    parameters, where = _open(options)
+    settled = options.wait is None or _wait(where, options.wait)
+    with LedgerReader(Path(where.state)) as ledger:
+        records, masters = ledger.frames(), ledger.masters()
+        trouble = ledger.note("trouble")
+    health = {
+        "running": is_running(parameters),
+        "pid": where.pid,
+        "host": where.host,
+        "started": _moment(where.started),
+        "watching": str(parameters.watchdir),
+        "state": where.state,
+        "log": where.log,
+        "trouble": trouble,
+    }
+    if options.json:
+        files = {one.master.id: one.master.path for one in masters}
+        answer = {
+            "frames": [_frame_as_json(one, files) for one in records],
+            "masters": [_master_as_json(one) for one in masters],
+            "counts": dict(Counter(str(one.state) for one in records)),
+            "health": health,
+        }
+        print(json.dumps(answer))
+    else:
+        _print_status(records, masters, health)
+    return 0 if settled else 1
+
+
+def masters(options: argparse.Namespace) -> int:
+    """Print the masters on disk.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        ``par``, ``workdir``, ``json``.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    _, where = _open(options)
+    with LedgerReader(Path(where.state)) as ledger:
+        records = ledger.masters()
+    if options.json:
+        print(json.dumps({"masters": [_master_as_json(one) for one in records]}))
+        return 0
+    print_table(
+        ("MASTER", "FRAMES", "MEAN", "STD", "IN USE", "BUILT (UTC)", "FILE"),
+        (
+            (
+                _label(one),
+                str(len(one.master.inputs)),
+                f"{one.statistics.mean:.5g}",
+                f"{one.statistics.std:.4g}",
+                "yes" if one.in_use else "no",
+                _moment(one.built_at),
+                one.master.path,
+            )
+            for one in records
+        ),
+    )
+    return 0
+
+
+def why(options: argparse.Namespace) -> int:
+    """Print the state of one frame, the reason, and which masters suit it or do not.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        ``par``, ``workdir``, ``json``, ``file``.
+
+    Returns
+    -------
+    int
+        0; 1 where the frame is not known.
+
+    Raises
+    ------
+    TapewatchError
+        The frame is not known.
+    """
+    parameters, where = _open(options)
+    with LedgerReader(Path(where.state)) as ledger:
+        record = _find_frame(ledger, parameters, options.file)
+        candidates = _candidates(ledger, parameters, record)
+        files = {one.master.id: one.master.path for one in ledger.masters()}
+    answer = _frame_as_json(record, files) | {"candidates": candidates}
+    if options.json:
+        print(json.dumps(answer))
+        return 0
+    print(f"{record.path}: {record.state}")
+    print(f"  {record.reason or 'no reason is recorded'}")
+    for kind, name in answer["masters"].items():
+        print(f"  {kind}: {name}")
+    for candidate in candidates:
+        print(f"  {candidate['master']}: {candidate['verdict']}")
+    return 0
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print columns, each as wide as its widest entry.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Titles.
+    rows : iterable of sequence of str
+        As many entries each.
+    """
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        cells = (entry.ljust(width) for entry, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _open(options: argparse.Namespace) -> tuple[Parameters, Where]:
+    parameters = read_parameters(options.par, workdir=options.workdir)
+    where = find(parameters)
+    if where is None or not Path(where.state).exists():
+        raise TapewatchError(f"no tapewatch has worked on {parameters.output} yet")
+    return parameters, where
+
+
+def _wait(where: Where, seconds: float) -> bool:
+    """Wait until nothing is waiting or worked on; tell whether that came true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with LedgerReader(Path(where.state)) as ledger:
+            counts = ledger.counts()
+        if not any(counts.get(state) for state in _UNDECIDED):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+
+
+def _find_frame(ledger: LedgerReader, parameters: Parameters, file: str) -> FrameRecord:
+    """Find a frame by its path: relative to the watched folder, to here, or absolute."""
+    tried = [file]
+    absolute = Path(file).absolute()
+    if absolute.is_relative_to(parameters.watchdir):
+        tried.append(absolute.relative_to(parameters.watchdir).as_posix())
+    for path in tried:
+        if found := ledger.frames(path):
+            return found[0]
+    raise TapewatchError(
+        f"{file} is not known: nothing of that name was seen in {parameters.watchdir}"
+    )
+
+
+def _candidates(
+    ledger: LedgerReader, parameters: Parameters, record: FrameRecord
+) -> list[dict[str, str]]:
+    """Say of each master on disk whether it suits a frame, and which field says no."""
+    one = ledger.object_frame(record.path)
+    if one is None or record.frame is None:
+        return []
+    made = plan(gather(ledger, record.frame.folder, (one,)), parameters, time.time())
+    answer = []
+    for match in made.matches[record.path].values():
+        if match.master is not None:
+            verdict = "chosen" if match.master.built else "chosen, being combined"
+            answer.append({"master": match.master.path, "verdict": verdict})
+        answer += [
+            {"master": master.path, "verdict": f"does not suit: {reason}"}
+            for master, reason in match.turned_down
+        ]
+    return answer
+
+
+def _frame_as_json(record: FrameRecord, files: dict[str, str]) -> dict[str, Any]:
+    frame, product = record.frame, record.product
+    recipe = None if product is None else product.recipe
+    used = {} if recipe is None else {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
+    return {
+        "file": record.path,
+        "kind": str(Kind.OTHER if frame is None else frame.kind),
+        "state": str(record.state),
+        "reason": record.reason,
+        "filter": None if frame is None else frame.filter,
+        "exptime": None if frame is None else frame.exptime,
+        "date_obs": None if frame is None else frame.date_obs,
+        "masters": {kind: files.get(one, one) for kind, one in used.items() if one},
+        "flags": [] if recipe is None else list(recipe.flags),
+        "product": None if product is None else product.path,
+    }
+
+
+def _master_as_json(record: MasterRecord) -> dict[str, Any]:
+    master = record.master
+    return {
+        "file": master.path,
+        "id": master.id,
+        "kind": str(master.kind),
+        "filter": master.filter if master.kind is Kind.FLAT else None,
+        "exptime": master.exptime,
+        "frames": len(master.inputs),
+        "in_use": record.in_use,
+        "built": _moment(record.built_at),
+        "mean": record.statistics.mean,
+        "std": record.statistics.std,
+    }
+
+
+def _print_status(
+    records: Sequence[FrameRecord], masters: Sequence[MasterRecord], health: dict[str, Any]
+) -> None:
+    runs = "runs" if health["running"] else "does not run now"
+    print(
+        f"tapewatch {runs} (process {health['pid']} on {health['host']}, {health['started']} UTC)"
+    )
+    print(f"watching {health['watching']}")
+    if health["trouble"]:
+        print(f"TROUBLE: {health['trouble']}")
+    counts = Counter(str(one.state) for one in records)
+    print("frames: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
+    print(f"masters in use: {', '.join(_label(one) for one in masters if one.in_use) or 'none'}")
+    open_ones = [one for one in records if one.state is not State.DONE]
+    done = [one for one in records if one.product is not None and one.state is State.DONE]
+    latest = sorted(done, key=lambda one: one.arrived)[-_SHOWN_DONE:]
+    if open_ones or latest:
+        print()
+        print_table(
+            ("FRAME", "KIND", "FILTER", "EXPTIME", "STATE", "REASON"),
+            (_row(one) for one in [*latest, *open_ones]),
+        )
+    if len(done) > len(latest):
+        print(f"... and {len(done) - len(latest)} more that are done (--json lists all)")
+
+
+def _row(record: FrameRecord) -> tuple[str, ...]:
+    frame = record.frame
+    if frame is None:
+        return record.path, "other", "", "", str(record.state), record.reason
+    with_filter = frame.kind in {Kind.FLAT, Kind.OBJECT}
+    return (
+        record.path,
+        str(frame.kind),
+        frame.filter if with_filter else "",
+        f"{frame.exptime:g}",
+        str(record.state),
+        record.reason,
+    )
+
+
+def _label(record: MasterRecord) -> str:
+    master = record.master
+    detail = {Kind.FLAT: f" {master.filter}", Kind.DARK: f" {master.exptime:g} s"}
+    return f"{master.kind}{detail.get(master.kind, '')}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

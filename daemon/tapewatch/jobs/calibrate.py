@@ -1,0 +1,95 @@
+"""Job: make the product of one object frame, strip by strip."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from tapewatch import __version__
+from tapewatch.fitsfile.product import ProductWriter, product_cards
+from tapewatch.fitsfile.read import RawFrame
+from tapewatch.headers import provenance
+from tapewatch.jobs.workplace import (
+    STRIP,
+    Workplace,
+    check_space,
+    load_master,
+    open_raw,
+    processing_time,
+)
+from tapewatch.model import CalibrateFrame, Content, Kind, Product, Report
+from tapewatch.planning.names import product_path
+from tapewatch.planning.plan import identify
+from tapewatch.science.calibrate import calibrate
+from tapewatch.science.quality import RunningStatistics
+
+_NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
+
+
+def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Report:
+    """Calibrate an object frame and write its product.
+
+    Parameters
+    ----------
+    job : CalibrateFrame
+        The frame, its masters and how to use them.
+    place : Workplace
+        Where to read and write.
+    attempt : str
+        Names the temporary file.
+
+    Returns
+    -------
+    Report
+        The product, durably on disk, and its statistics; `saturated` counts raw pixels.
+
+    Raises
+    ------
+    IncompleteFileError, MasterLostError, NoSpaceError
+        May succeed later.
+    RejectedError
+        The frame cannot be read, or its product's name is taken by a file of others.
+    """
+    check_space(place)
+    now = processing_time()
+    masters = {master.kind: load_master(place.output, master) for master in job.masters}
+    bias, dark, flat = (masters.get(kind) for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
+    statistics, hasher, saturated = RunningStatistics(), hashlib.sha256(), 0
+    target = place.output / product_path(job.frame)
+    with open_raw(job.frame, place) as raw:
+        cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
+        with ProductWriter(target, cards, raw.shape, attempt) as writer:
+            for start, stop in raw.strips(STRIP):
+                part = slice(start, stop)
+                stored = raw.stored(start, stop)
+                hasher.update(stored)
+                pixels = raw.physical_of(stored)
+                saturated += int(np.count_nonzero(pixels >= place.saturation))
+                calibrated = calibrate(
+                    pixels,
+                    None if bias is None else bias[part],
+                    None if dark is None else dark[part],
+                    job.recipe.dark_scale,
+                    None if flat is None else flat[part],
+                )
+                writer.write(calibrated)
+                statistics.add(calibrated)
+            product = _product(job, raw, hasher.hexdigest())
+            writer.commit(_cards(job, raw, product, now))
+    return Report(
+        replace(statistics.result(), saturated=saturated),
+        Content(product.data_hash, product.header_hash),
+        product,
+    )
+
+
+def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:
+    made_of = (data_hash, raw.header_hash, job.recipe)
+    path = product_path(job.frame)
+    return Product(identify(*made_of), path, data_hash, raw.header_hash, job.recipe)
+
+
+def _cards(job: CalibrateFrame, raw: RawFrame, product: Product, now: str) -> list[bytes]:
+    """Make the product's header, as many cards whatever the hashes."""
+    told = provenance.of_product(job.frame, raw.header, job.masters, product, __version__, now)
+    return product_cards(raw.header, told.cards, told.history)

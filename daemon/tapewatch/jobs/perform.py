@@ -1,0 +1,44 @@
+"""The door through which a worker gets its job."""
+
+import time
+from dataclasses import replace
+
+from tapewatch.jobs.build import build_master
+from tapewatch.jobs.calibrate import calibrate_frame
+from tapewatch.jobs.measure import measure_frame
+from tapewatch.jobs.workplace import Workplace
+from tapewatch.model import BuildMaster, Job, MeasureFrame, Report
+
+
+def perform(job: Job, place: Workplace, attempt: str) -> Report:
+    """Do a job; runs in a worker process.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    place : Workplace
+        Where.
+    attempt : str
+        Names this attempt, and with it its temporary files.
+
+    Returns
+    -------
+    Report
+        What was made; all of it is durably on disk.
+
+    Raises
+    ------
+    TapewatchError
+        Retriable or rejected, with file, keyword and value.
+    OSError
+        What the system said.
+    """
+    began = time.monotonic()
+    if isinstance(job, MeasureFrame):
+        report = measure_frame(job, place)
+    elif isinstance(job, BuildMaster):
+        report = build_master(job, place, attempt)
+    else:
+        report = calibrate_frame(job, place, attempt)
+    return replace(report, seconds=time.monotonic() - began, ended=time.time())

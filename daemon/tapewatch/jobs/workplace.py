@@ -1,0 +1,143 @@
+"""Where jobs read and write, and how they read a frame's pixels once for all that is wanted."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapewatch.errors import MasterLostError, NoSpaceError, RejectedError
+from tapewatch.fitsfile.read import RawFrame, open_frame
+from tapewatch.model import Frame, Master
+
+# Pixels that are read, computed and written at a time: small enough to stay in the processor's
+# cache, large enough that the calls do not count.
+STRIP = 1 << 17
+
+# Masters kept in a worker's memory between frames: one of each kind and one to change to.
+_CACHED_MASTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where jobs read and write.
+
+    Parameters
+    ----------
+    watchdir : Path
+        Raw frames lie below it.
+    output : Path
+        Products and masters lie below it, in the same subfolders.
+    saturation : float
+        Saturation of raw pixels, ADU (SATU).
+    minfree : float
+        Percent of the output disk that stays free (MINFREE).
+    """
+
+    watchdir: Path
+    output: Path
+    saturation: float
+    minfree: float
+
+
+@contextmanager
+def open_raw(frame: Frame, place: Workplace) -> Iterator[RawFrame]:
+    """Open a raw frame and see that it is still the one that was planned for.
+
+    Parameters
+    ----------
+    frame : Frame
+        As classified.
+    place : Workplace
+        Where it lies.
+
+    Yields
+    ------
+    RawFrame
+        Open.
+
+    Raises
+    ------
+    RejectedError
+        Its shape is another than when it was classified.
+    """
+    with open_frame(place.watchdir / frame.path) as raw:
+        if raw.shape != frame.detector.shape:
+            raise RejectedError(
+                f"{frame.path} has {raw.shape[1]}x{raw.shape[0]} pixels, not"
+                f" {frame.detector.shape[1]}x{frame.detector.shape[0]} as its header said before"
+            )
+        yield raw
+
+
+def processing_time() -> str:
+    """Give the time of processing, UTC, as the notebook wrote it into DATE-PRC.
+
+    Returns
+    -------
+    str
+        As ``2026-03-25T18:00:00``.
+    """
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+
+
+def check_space(place: Workplace) -> None:
+    """See that the output disk has room.
+
+    Parameters
+    ----------
+    place : Workplace
+        Output folder and MINFREE.
+
+    Raises
+    ------
+    NoSpaceError
+        Less than MINFREE percent are free.
+    """
+    folder = place.output
+    while not folder.exists():
+        folder = folder.parent
+    disk = os.statvfs(folder)
+    free = 100 * disk.f_bavail / disk.f_blocks if disk.f_blocks else 100.0
+    if free < place.minfree:
+        raise NoSpaceError(
+            f"{free:.1f} % of the disk of {place.output} is free, MINFREE is {place.minfree:g} %"
+        )
+
+
+@lru_cache(maxsize=_CACHED_MASTERS)
+def load_master(output: Path, master: Master) -> NDArray[np.float32]:
+    """Read a master; the last few stay in memory.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder.
+    master : Master
+        Which.
+
+    Returns
+    -------
+    ndarray
+        (ny * nx,) float32, native byte order, not to be changed.
+
+    Raises
+    ------
+    MasterLostError
+        The file is gone, or is not that master any more.
+    """
+    path = output / master.path
+    try:
+        with open_frame(path) as stored:
+            if stored.header.get("TWID") != master.id or stored.shape != master.detector.shape:
+                raise MasterLostError(f"{path} is not master {master.id} any more", master.id)
+            pixels = stored.physical(0, stored.pixels).astype(np.float32, copy=False)
+    except FileNotFoundError as error:
+        raise MasterLostError(f"{path} is gone", master.id) from error
+    pixels.flags.writeable = False
+    return pixels

@@ -1,0 +1,181 @@
+"""What is known: the questions that the daemon and the commands ask the state file."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from tapewatch.ledger import rows, schema
+from tapewatch.ledger.rows import FrameRecord, MasterRecord
+from tapewatch.model import CalibrationFrame, Identity, Kind, ObjectFrame, State
+
+# Frames in these states take no part in planning until their file changes.
+_SET_ASIDE = (State.REJECTED, State.FAILED, State.VANISHED, State.STALLED, State.SETTLING)
+_CALIBRATION = (Kind.BIAS, Kind.DARK, Kind.FLAT, Kind.FLATDARK)
+
+
+class LedgerReader:
+    """The state file, open to look only.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file. Paths in it are relative to WATCHDIR (raw frames) or to the output folder
+        (masters, products), so that the folder can be moved.
+
+    Raises
+    ------
+    FatalError
+        Where it cannot be opened, or is not ours.
+    ParameterError
+        Where a newer tapewatch wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        return schema.open_for_reading(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was acknowledged is on disk already."""
+        self._database.close()
+
+    def identities(self) -> dict[str, Identity | None]:
+        """Give path and identity of every frame known; None for those that have vanished."""
+        found = self._database.execute("SELECT path, identity, state FROM frames")
+        return {
+            path: None if state == State.VANISHED or not text else Identity(**json.loads(text))
+            for path, text, state in found
+        }
+
+    def product_owner(self, product_path: str) -> str | None:
+        """Give the frame whose product has this path, relative to the output folder."""
+        found = self._database.execute(
+            "SELECT frame FROM products WHERE path = ?", (product_path,)
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def calibration_frames(self, folder: str) -> tuple[CalibrationFrame, ...]:
+        """Give the usable calibration frames of a folder."""
+        found = self._database.execute(
+            "SELECT frame, data_hash, arrived FROM frames WHERE folder = ?"
+            " AND identity IS NOT NULL AND kind IN (SELECT value FROM json_each(?))"
+            " AND state NOT IN (SELECT value FROM json_each(?))",
+            (folder, json.dumps(_CALIBRATION), json.dumps(_SET_ASIDE)),
+        )
+        return tuple(
+            CalibrationFrame(rows.read_frame(text), data_hash, arrived)
+            for text, data_hash, arrived in found
+        )
+
+    def object_frames(self, folder: str, *, finished: bool = False) -> tuple[ObjectFrame, ...]:
+        """Give the object frames of a folder that wait for work; with `finished`, done ones too."""
+        aside = _SET_ASIDE if finished else (*_SET_ASIDE, State.DONE)
+        found = self._database.execute(
+            "SELECT frame, data_hash, header_hash, product FROM object_frames"
+            " WHERE folder = ? AND identity IS NOT NULL"
+            " AND state NOT IN (SELECT value FROM json_each(?))",
+            (folder, json.dumps(aside)),
+        )
+        return tuple(rows.read_object_frame(*row) for row in found)
+
+    def object_frame(self, path: str) -> ObjectFrame | None:
+        """Give one object frame, whatever its state; None where it is no object frame."""
+        found = self._database.execute(
+            "SELECT frame, data_hash, header_hash, product FROM object_frames WHERE path = ?",
+            (path,),
+        ).fetchone()
+        return None if found is None else rows.read_object_frame(*found)
+
+    def finished_objects(self, folder: str) -> tuple[str, ...]:
+        """Give the names of a folder's products less their ``w``, in order of exposure."""
+        found = self._database.execute(
+            "SELECT products.path FROM frames JOIN products ON products.frame = frames.path"
+            " WHERE folder = ? ORDER BY start, name",
+            (folder,),
+        )
+        return tuple(path.rpartition("/")[2].removeprefix("w") for (path,) in found)
+
+    def others(self, folder: str) -> tuple[str, ...]:
+        """Give the names of a folder's rejected files, in order of name."""
+        found = self._database.execute(
+            "SELECT name FROM frames WHERE folder = ? AND state = ? ORDER BY name",
+            (folder, State.REJECTED),
+        )
+        return tuple(name for (name,) in found)
+
+    def paths_in(self, state: State) -> tuple[str, ...]:
+        """Give the paths of all frames in a state."""
+        found = self._database.execute("SELECT path FROM frames WHERE state = ?", (state,))
+        return tuple(path for (path,) in found)
+
+    def any_object(self, paths: Sequence[str]) -> str | None:
+        """Give the first of the paths that is an object frame and not set aside."""
+        found = self._database.execute(
+            "SELECT path FROM object_frames WHERE path IN (SELECT value FROM json_each(?))"
+            " AND state NOT IN (SELECT value FROM json_each(?)) ORDER BY path",
+            (json.dumps(paths), json.dumps(_SET_ASIDE)),
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def folders(self, kind: Kind | None = None) -> set[str]:
+        """Give every folder that holds a frame, or a frame of one kind."""
+        found = self._database.execute(
+            "SELECT DISTINCT folder FROM frames WHERE ?1 IS NULL OR kind = ?1", (kind,)
+        )
+        return {folder for (folder,) in found}
+
+    def masters(self) -> tuple[MasterRecord, ...]:
+        """Give every master on disk, in order of kind and time."""
+        found = self._database.execute("SELECT master, in_use, statistics, built_at FROM masters")
+        records = [
+            MasterRecord(rows.read_master(text), bool(in_use), rows.read_statistics(numbers), time)
+            for text, in_use, numbers, time in found
+        ]
+        order = list(Kind)
+        return tuple(
+            sorted(
+                records,
+                key=lambda one: (order.index(one.master.kind), one.master.start, one.master.id),
+            )
+        )
+
+    def failures(self, tries: int) -> dict[str, str]:
+        """Give the masters given up after so many tries: ID -> reason."""
+        found = self._database.execute("SELECT id, reason FROM failures WHERE tries >= ?", (tries,))
+        return dict(found.fetchall())
+
+    def names(self, folder: str) -> dict[str, str]:
+        """Give the plain names of masters in a folder: path -> master ID."""
+        found = self._database.execute("SELECT path, master FROM names WHERE folder = ?", (folder,))
+        return dict(found.fetchall())
+
+    def frames(self, path: str | None = None) -> tuple[FrameRecord, ...]:
+        """Give all frames, or the one of a path, in order of path."""
+        found = self._database.execute(
+            "SELECT path, state, reason, arrived, tries, frames.frame, frames.statistics, product"
+            " FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path"
+            " WHERE ?1 IS NULL OR path = ?1 ORDER BY path",
+            (path,),
+        )
+        return tuple(rows.read_record(*row) for row in found)
+
+    def note(self, key: str) -> str:
+        """Give what the daemon noted about itself; empty where it did not."""
+        found = self._database.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        return "" if found is None else str(found[0])
+
+    def counts(self) -> dict[str, int]:
+        """Give the number of frames in each state."""
+        return dict(
+            self._database.execute("SELECT state, count(*) FROM frames GROUP BY state").fetchall()
+        )

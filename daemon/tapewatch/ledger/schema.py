@@ -1,0 +1,156 @@
+"""The tables of the state file, and how it is opened.
+
+Write-ahead log and ``synchronous=FULL``: what has been acknowledged survives a kill and a power
+cut. One process writes; any number may read while it does.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from tapewatch.errors import FatalError, ParameterError
+
+APPLICATION_ID = 0x54415045  # "TAPE"
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE frames (
+    path TEXT PRIMARY KEY,
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    identity TEXT,          -- JSON of model.Identity, NULL where the file is gone
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    kind TEXT,              -- NULL until the header has been read
+    frame TEXT,             -- JSON of model.Frame
+    start REAL,             -- of the exposure, seconds since 1970
+    arrived REAL NOT NULL,  -- seconds since 1970
+    data_hash TEXT,         -- NULL until the pixels have been read
+    header_hash TEXT,
+    statistics TEXT,        -- JSON of model.Statistics, of the raw pixels
+    tries INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX frames_by_folder ON frames (folder, kind, state);
+CREATE INDEX frames_by_state ON frames (state);
+CREATE TABLE masters (
+    id TEXT PRIMARY KEY,
+    folder TEXT NOT NULL,
+    in_use INTEGER NOT NULL,
+    master TEXT NOT NULL,   -- JSON of model.Master
+    statistics TEXT NOT NULL,
+    built_at REAL NOT NULL
+);
+CREATE INDEX masters_by_folder ON masters (folder);
+CREATE TABLE notes (
+    key TEXT PRIMARY KEY,   -- as first_start
+    value TEXT NOT NULL
+);
+CREATE TABLE failures (
+    id TEXT PRIMARY KEY,    -- of a master that could not be built
+    tries INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TABLE products (
+    frame TEXT PRIMARY KEY REFERENCES frames (path),
+    product TEXT NOT NULL,  -- JSON of model.Product
+    path TEXT NOT NULL UNIQUE,
+    statistics TEXT NOT NULL,
+    made_at REAL NOT NULL
+);
+CREATE VIEW object_frames AS
+    SELECT path, folder, identity, state, frames.frame, data_hash, header_hash, product
+    FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path
+    WHERE kind = 'object';
+CREATE TABLE names (
+    path TEXT PRIMARY KEY,  -- as wbias.fits
+    folder TEXT NOT NULL,
+    master TEXT NOT NULL
+);
+"""
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the state file, making it and its folder where they are absent.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+
+    Returns
+    -------
+    sqlite3.Connection
+        In autocommit mode: transactions are begun explicitly.
+
+    Raises
+    ------
+    FatalError
+        Where it cannot be opened, or is not ours.
+    ParameterError
+        Where a newer tapewatch wrote it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("BEGIN IMMEDIATE")
+        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
+        database.execute("COMMIT")
+    except (sqlite3.Error, OSError) as error:
+        raise FatalError(f"the state file {path} cannot be opened: {error}") from error
+    _check(database, path)
+    return database
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open the state file to look only, also as a user who may not write there.
+
+    After a clean stop the write-ahead log is gone, and a reader who may not make one has to say
+    that nobody writes (``immutable``).
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+
+    Returns
+    -------
+    sqlite3.Connection
+        Read-only.
+
+    Raises
+    ------
+    FatalError
+        Where it cannot be opened, or is not ours.
+    ParameterError
+        Where a newer tapewatch wrote it.
+    """
+    uri = path.absolute().as_uri()
+    try:
+        database = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            database.close()
+            database = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+            database.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error as error:
+        raise FatalError(f"the state file {path} cannot be opened: {error}") from error
+    _check(database, path)
+    return database
+
+
+def _check(database: sqlite3.Connection, path: Path) -> None:
+    application = database.execute("PRAGMA application_id").fetchone()[0]
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise FatalError(f"{path} is not a state file of tapewatch")
+    if version > SCHEMA_VERSION:
+        raise ParameterError(
+            f"the state file {path} has schema {version}, written by a newer tapewatch;"
+            f" this one knows schema {SCHEMA_VERSION}"
+        )

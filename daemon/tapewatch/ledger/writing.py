@@ -1,0 +1,227 @@
+"""What happens: every change of the state file, each in one transaction."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from tapewatch.ledger import schema
+from tapewatch.ledger.reading import LedgerReader
+from tapewatch.ledger.rows import to_json
+from tapewatch.model import Content, Frame, Identity, Master, Report, State, Statistics
+
+
+class Ledger(LedgerReader):
+    """The state file, open to read and write; made where it is absent.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    """
+
+    def _open(self) -> sqlite3.Connection:
+        return schema.open_for_writing(self.path)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Make all changes within one transaction: one wait for the disk instead of many."""
+        with self._transaction():
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self._database.in_transaction:
+            yield self._database
+            return
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database
+        except BaseException:
+            self._database.rollback()
+            raise
+        self._database.commit()
+
+    def first_start(self, now: float) -> float:
+        """Give when this ledger was first used, seconds since 1970; the first call records it."""
+        with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO notes VALUES ('first_start', ?)", (repr(now),))
+            return float(
+                database.execute("SELECT value FROM notes WHERE key = 'first_start'").fetchone()[0]
+            )
+
+    def set_note(self, key: str, value: str) -> None:
+        """Note something about the daemon itself, for ``status``."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
+
+    def set_state(
+        self, path: str, state: State, reason: str, identity: Identity | None, arrived: float
+    ) -> bool:
+        """Record a frame of which the header says nothing; tell whether that changed anything."""
+        with self._transaction() as database:
+            return _touch(database, path, identity, state, reason, arrived)
+
+    def set_frame(self, frame: Frame, identity: Identity, header_hash: str, arrived: float) -> None:
+        """Record a frame whose header has been read; its pixels count as unknown."""
+        with self._transaction() as database:
+            _touch(database, frame.path, identity, State.SEEN, "", arrived)
+            database.execute(
+                "UPDATE frames SET kind = ?, frame = ?, start = ?, header_hash = ?,"
+                " data_hash = NULL, tries = 0 WHERE path = ?",
+                (frame.kind, to_json(frame), frame.start, header_hash, frame.path),
+            )
+
+    def drop(self, path: str) -> None:
+        """Forget a file that is no frame but a product of our own."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM frames WHERE path = ?", (path,))
+
+    def set_verdicts(self, verdicts: Iterable[tuple[str, State, str]]) -> list[str]:
+        """Record states and reasons; give the paths for which that changed anything."""
+        changed = []
+        with self._transaction() as database:
+            for path, state, reason in verdicts:
+                cursor = database.execute(
+                    "UPDATE frames SET state = ?1, reason = ?2 WHERE path = ?3"
+                    " AND (state <> ?1 OR reason <> ?2)",
+                    (state, reason, path),
+                )
+                if cursor.rowcount:
+                    changed.append(path)
+        return changed
+
+    def begin(self, path: str) -> int:
+        """Count a try before the work begins; give how many it has been."""
+        with self._transaction() as database:
+            row = database.execute(
+                "UPDATE frames SET tries = tries + 1 WHERE path = ? RETURNING tries", (path,)
+            ).fetchone()
+        return int(row[0])
+
+    def take_back(self, path: str) -> None:
+        """Take a try back that failed for no fault of the frame."""
+        with self._transaction() as database:
+            database.execute("UPDATE frames SET tries = max(tries - 1, 0) WHERE path = ?", (path,))
+
+    def set_content(self, path: str, report: Report) -> None:
+        """Record what the pixels of a frame are."""
+        if report.content is not None:
+            with self._transaction() as database:
+                _set_content(database, path, report.content)
+
+    def set_product(self, path: str, report: Report) -> float:
+        """Record that a frame's product is on disk; give when the frame arrived."""
+        with self._transaction() as database:
+            if report.content is not None and report.product is not None:
+                _set_content(database, path, report.content)
+                database.execute(
+                    "INSERT OR REPLACE INTO products VALUES (?, ?, ?, ?, ?)",
+                    (
+                        path,
+                        to_json(report.product),
+                        report.product.path,
+                        to_json(report.statistics),
+                        report.ended,
+                    ),
+                )
+            row = database.execute("SELECT arrived FROM frames WHERE path = ?", (path,)).fetchone()
+            return report.ended if row is None else float(row[0])
+
+    def set_master(self, master: Master, statistics: Statistics, now: float) -> None:
+        """Record that a master is on disk."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO masters VALUES (?, ?, 0, ?, ?, ?)",
+                (
+                    master.id,
+                    master.folder,
+                    to_json(replace(master, built=True)),
+                    to_json(statistics),
+                    now,
+                ),
+            )
+            database.execute("DELETE FROM failures WHERE id = ?", (master.id,))
+
+    def set_in_use(self, folder: str, ids: Iterable[str]) -> bool:
+        """Record which masters of a folder are in use; tell whether that changed."""
+        wanted = set(ids)
+        found = self._database.execute(
+            "SELECT id FROM masters WHERE folder = ? AND in_use = 1", (folder,)
+        )
+        if {master for (master,) in found} == wanted:
+            return False
+        with self._transaction() as database:
+            database.execute("UPDATE masters SET in_use = 0 WHERE folder = ?", (folder,))
+            database.executemany(
+                "UPDATE masters SET in_use = 1 WHERE id = ?", [(master,) for master in wanted]
+            )
+        return True
+
+    def begin_master(self, master_id: str) -> int:
+        """Count a try before a master is built; give how many it has been."""
+        with self._transaction() as database:
+            row = database.execute(
+                "INSERT INTO failures VALUES (?1, 1, 'the worker ended before it was done')"
+                " ON CONFLICT (id) DO UPDATE SET tries = tries + 1 RETURNING tries",
+                (master_id,),
+            ).fetchone()
+        return int(row[0])
+
+    def take_back_master(self, master_id: str) -> None:
+        """Take a try back that failed for no fault of the set."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE failures SET tries = max(tries - 1, 0) WHERE id = ?", (master_id,)
+            )
+
+    def give_up_master(self, master_id: str, reason: str, tries: int) -> None:
+        """Record why a master cannot be built from these frames."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (master_id, tries, reason)
+            )
+
+    def forget_master(self, master_id: str) -> None:
+        """Forget a master whose file is gone, so that it is built again."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM masters WHERE id = ?", (master_id,))
+
+    def set_names(self, folder: str, names: Mapping[str, str]) -> None:
+        """Record which plain file of a folder holds which master."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM names WHERE folder = ?", (folder,))
+            database.executemany(
+                "INSERT INTO names VALUES (?, ?, ?)",
+                [(path, folder, master) for path, master in names.items()],
+            )
+
+
+def _touch(
+    database: sqlite3.Connection,
+    path: str,
+    identity: Identity | None,
+    state: State,
+    reason: str,
+    arrived: float,
+) -> bool:
+    """Insert a frame, or update its identity, state and reason; tell whether anything changed."""
+    text = None if identity is None else to_json(identity)
+    folder, _, name = path.rpartition("/")
+    cursor = database.execute(
+        "INSERT INTO frames (path, folder, name, identity, state, reason, arrived)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (path) DO UPDATE"
+        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7"
+        " WHERE identity IS NOT ?4 OR state <> ?5 OR reason <> ?6",
+        (path, folder, name, text, state, reason, arrived),
+    )
+    return bool(cursor.rowcount)
+
+
+def _set_content(database: sqlite3.Connection, path: str, content: Content) -> None:
+    statistics = None if content.statistics is None else to_json(content.statistics)
+    database.execute(
+        "UPDATE frames SET data_hash = ?, header_hash = ?, statistics = ?, tries = 0"
+        " WHERE path = ?",
+        (content.data_hash, content.header_hash, statistics, path),
+    )

@@ -1,0 +1,220 @@
+"""The parameter file tape.par: what the observer asks for, checked before anything is touched."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tapewatch import parfile
+from tapewatch.errors import ParameterError
+from tapewatch.keys import KEYS, Key, Off
+from tapewatch.model import Step
+from tapewatch.parfile import Entry, printable, shown
+
+__all__ = ["KEYS", "Key", "Off", "Parameters", "read_parameters"]
+
+_OPTION: Final = 0  # the line of a value that stands on the command line, not in the file
+_FOLDERS_OF_FRAMES: Final = ("WORKDIR", "WATCHDIR")
+_FILES_OF_OURS: Final = ("STATEFILE", "JSONLOG")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Everything tape.par says, with the defaults filled in and every path absolute.
+
+    Parameters
+    ----------
+    file : Path
+        The tape.par.
+    workdir : Path
+        Tonight's folder.
+    binning : int
+        Frames of another binning are set aside.
+    saturation : float
+        Raw pixels at or above it are saturated, ADU.
+    watchdir : Path
+        The tree that is watched; WORKDIR by default.
+    outdir : Path or None
+        Where everything is written, in the same subfolders; None: beside the raw frames.
+    nbias, ndark, nflat : int
+        Frames that complete a set.
+    mincal : int
+        Frames that are enough once a set is quiet. Where it is more than the set needs to be
+        complete it means nothing.
+    setquiet : float
+        Quiet time after which `mincal` frames are enough, seconds.
+    setgap : float
+        Time between two frames above which another set begins, hours; 0: never.
+    nightend : bool
+        Whether sets take what they have at local noon.
+    steps : tuple of Step
+        Corrections of an object frame, in the order in which they are done.
+    darkscale : str
+        ``any``, ``down`` or ``never``.
+    temptol : float
+        Difference of temperature that darks may have, degrees C.
+    maxage : tuple of float
+        Oldest bias, dark and flat of another folder, days; 0: any.
+    longitude : float or None
+        Of the telescope, degrees east.
+    recurse : bool
+        Whether subfolders are watched.
+    patterns : tuple of str
+        Lower-case globs of file names.
+    since : float or None
+        Age of the oldest files that are taken at the first start, days; None: all.
+    settle : float
+        Time a file must stay unchanged where nothing else vouches for it, seconds.
+    stall : float
+        Time after which an incomplete file is reported, seconds.
+    rescan : float
+        Time between two scans, seconds.
+    watch : str
+        ``auto``, ``inotify`` or ``poll``.
+    workers : int
+        Worker processes, at least 1.
+    minfree : float
+        Part of the output disk that stays free, percent.
+    statefile : Path or None
+        None: the default place.
+    jsonlog : Path, Off or None
+        The log as a file; None: the default place.
+    warnings : tuple of str
+        What the log should say about tape.par itself.
+    """
+
+    file: Path
+    workdir: Path
+    binning: int
+    saturation: float
+    watchdir: Path
+    outdir: Path | None
+    nbias: int
+    ndark: int
+    nflat: int
+    mincal: int
+    setquiet: float
+    setgap: float
+    nightend: bool
+    steps: tuple[Step, ...]
+    darkscale: str
+    temptol: float
+    maxage: tuple[float, float, float]
+    longitude: float | None
+    recurse: bool
+    patterns: tuple[str, ...]
+    since: float | None
+    settle: float
+    stall: float
+    rescan: float
+    watch: str
+    workers: int
+    minfree: float
+    statefile: Path | None
+    jsonlog: Path | Off | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> Path:
+        """Root of everything that is written."""
+        return self.outdir or self.watchdir
+
+
+def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:
+    """Read and check a parameter file.
+
+    Parameters
+    ----------
+    file : Path
+        The tape.par; relative paths in it are relative to its folder.
+    workdir : Path, optional
+        Takes the place of WORKDIR (``--workdir``); relative to the current folder.
+
+    Raises
+    ------
+    ParameterError
+        The file cannot be read, or values in it are not allowed: every one of them, a line each,
+        and after them what is suspicious.
+    """
+    file = file.absolute()
+    entries = parfile.entries_of(parfile.load(file))
+    if workdir is not None:
+        entries["WORKDIR"] = Entry("WORKDIR", _OPTION, str(workdir.absolute()))
+    values, problems = _values(file, entries)
+    warnings = list(_warnings(file, entries))
+    if problems:
+        raise ParameterError("\n".join([*problems, *warnings]))
+    workdir = values["workdir"]
+    watchdir = values["watchdir"] = values["watchdir"] or workdir
+    if not workdir.is_relative_to(watchdir):
+        warnings.append(f"{file}: WORKDIR {workdir} is outside WATCHDIR {watchdir}: not watched")
+    return Parameters(file=file, warnings=tuple(warnings), **values)
+
+
+def _values(file: Path, entries: Mapping[str, Entry]) -> tuple[dict[str, Any], list[str]]:
+    """Parse every key of ours: the fields of `Parameters`, and what is wrong in the file."""
+    values: dict[str, Any] = {key.field: _default(key) for key in KEYS}
+    problems = [] if "WORKDIR" in entries else [f"{file}: WORKDIR, tonight's folder, is missing"]
+    for key in KEYS:
+        if entry := entries.get(key.name):
+            try:
+                values[key.field] = _value(key, entry, file.parent)
+            except ParameterError as error:
+                problems.append(f"{_where(file, entry)}: {key.name} {_shown(entry)}: {error}")
+    values.pop("", None)  # of the keys on which nothing depends
+    return values, problems
+
+
+def _default(key: Key) -> object:
+    return None if key.default is None else key.parse(key.default)
+
+
+def _value(key: Key, entry: Entry, folder: Path) -> object:
+    if entry.text.startswith('"') and not entry.quoted:
+        raise ParameterError('allowed is one value between double quotes: "..."')
+    value = key.parse(entry.text)
+    return _placed(key, folder / value) if isinstance(value, Path) else value
+
+
+def _placed(key: Key, path: Path) -> Path:
+    """Make a path absolute, free of links (one folder, one lock), and see what is there now."""
+    try:
+        path = path.resolve()
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        # no permission or too long a name; a circle of links; a character no path can have
+        reason = getattr(error, "strerror", None) or error
+        raise ParameterError(f"allowed is a path that can be reached: {reason}") from error
+    name = printable(str(path))
+    if key.name in _FOLDERS_OF_FRAMES and not is_folder:
+        raise ParameterError(f"{name} is no folder; allowed is a folder that exists")
+    if key.name == "OUTDIR" and is_there and not is_folder:
+        raise ParameterError(f"{name} is a file; allowed is a folder, or a path where none is yet")
+    if key.name in _FILES_OF_OURS and is_folder:
+        raise ParameterError(f"{name} is a folder; allowed is the path of a file")
+    return path
+
+
+def _warnings(file: Path, entries: Mapping[str, Entry]) -> Iterator[str]:
+    """Say what is allowed and yet looks wrong."""
+    names = [key.name for key in KEYS]
+    for entry in entries.values():
+        if entry.key in names:
+            if entry.quoted:
+                yield (
+                    f"{_where(file, entry)}: {entry.key} {_shown(entry)}: "
+                    "TAPE itself cannot read a value in double quotes"
+                )
+        elif name := parfile.meant(entry.key, names):
+            yield (
+                f"{_where(file, entry)}: {shown(entry.key)} means nothing to tapewatch: "
+                f"was {name} meant?"
+            )
+
+
+def _where(file: Path, entry: Entry) -> str:
+    return "--workdir" if entry.line == _OPTION else f"{file}, line {entry.line}"
+
+
+def _shown(entry: Entry) -> str:
+    return shown(entry.text) or "(no value)"

@@ -1,0 +1,100 @@
+"""What stands in a folder for its user beside the products: plain master names, and lists."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tapewatch.errors import RejectedError
+from tapewatch.fitsfile.atomic import publish
+from tapewatch.fitsfile.ownership import Owner, owner
+from tapewatch.ledger import Ledger
+from tapewatch.lists import suits_list, write_lists
+from tapewatch.log import Log
+from tapewatch.model import Master
+from tapewatch.planning.plan import Plan
+
+
+class Housekeeping:
+    """Keeps the plain names and lists of folders true to what was planned and done.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder.
+    ledger : Ledger
+        Open for writing.
+    log : Log
+        Where names that are taken are told of.
+    """
+
+    def __init__(self, output: Path, ledger: Ledger, log: Log) -> None:
+        self._output = output
+        self._ledger = ledger
+        self._log = log
+        self._told: set[str] = set()
+        self._lists: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._outdated: set[str] = set()
+
+    def note(self, folder: str, plan: Plan) -> None:
+        """Take note of a folder's sets; its lists are written by the next `write_lists`.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to the watched folder.
+        plan : Plan
+            Of that folder.
+        """
+        self._publish(folder, plan)
+        self._lists[folder] = {
+            one.stem: tuple(member.frame.name for member in one.calibration_set.frames)
+            for one in plan.sets
+        }
+        self._outdated.add(folder)
+
+    def write_lists(self) -> None:
+        """Write the lists of all folders in which something was done."""
+        for folder in list(self._outdated):
+            objects = self._ledger.finished_objects(folder)
+            for name in objects:
+                if not suits_list(name) and f"{folder}/{name}" not in self._told:
+                    self._told.add(f"{folder}/{name}")
+                    reason = "left out of wobj.list: TAPE cuts names at blanks and #"
+                    self._log.warning("list.name_unfit", file=name, reason=reason)
+            lists = {**self._lists[folder], "wobj": objects, "others": self._ledger.others(folder)}
+            if any(lists.values()):
+                write_lists(self._output / folder, lists, "list")
+            self._outdated.discard(folder)
+
+    def _publish(self, folder: str, plan: Plan) -> None:
+        """Give the plain names to the masters in use, and take them from others."""
+        held = self._ledger.names(folder)
+        wanted = {
+            f"{one.stem}.fits": one.master
+            for one in plan.sets
+            if one.master is not None and one.master.built
+        }
+        kept = {master.id for master in plan.kept}
+        names = {path: master for path, master in held.items() if master in kept}
+        for name, master in wanted.items():
+            if held.get(name) == master.id or self._give(folder, name, master):
+                names[name] = master.id
+        for name in held.keys() - names.keys():
+            self._take(folder, name)
+        if names != held:
+            self._ledger.set_names(folder, names)
+
+    def _give(self, folder: str, name: str, master: Master) -> bool:
+        target = self._output / folder / name
+        try:
+            publish(self._output / master.path, target, f"name-{master.id}")
+        except RejectedError as error:
+            if str(target) not in self._told:
+                self._told.add(str(target))
+                self._log.warning("master.name_taken", file=name, reason=str(error))
+            return False
+        return True
+
+    def _take(self, folder: str, name: str) -> None:
+        target = self._output / folder / name
+        if owner(target) is Owner.OURS:
+            target.unlink(missing_ok=True)

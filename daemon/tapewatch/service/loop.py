@@ -1,0 +1,246 @@
+"""The daemon: start-up, main loop, shutdown.
+
+Events only wake the loop; what there is to do is always worked out from the folder and the
+ledger. So a lost event costs time, never a frame.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from tapewatch import __version__
+from tapewatch.arrival.mounts import is_network
+from tapewatch.arrival.watch import Watch
+from tapewatch.errors import RetriableError
+from tapewatch.fitsfile.atomic import remove_leftovers
+from tapewatch.jobs import Workplace
+from tapewatch.ledger import Ledger
+from tapewatch.log import SCHEMA, configure
+from tapewatch.parameters import Parameters
+from tapewatch.service.claim import claim
+from tapewatch.service.foreman import Foreman
+from tapewatch.service.intake import Intake
+from tapewatch.whereabouts import FOLDER
+from tapewatch.workers import Workers
+
+_GRACE = 4.0  # seconds for running jobs to end at a stop
+_SCAN_SHARE = 10.0  # scans take at most this part of the time
+_LONGEST_WAIT = 60.0  # seconds
+
+
+class Service:
+    """Watches a folder and keeps its products true to it.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        From tape.par.
+    once : bool
+        Take what the folder holds, and end; otherwise run until a signal.
+    """
+
+    def __init__(self, parameters: Parameters, *, once: bool) -> None:
+        self._parameters = parameters
+        self._once = once
+        self._wake = threading.Event()
+        self._stopping = False
+        self._scan_due = 0.0
+        self._hints: dict[Path, bool] = {}
+        self._hints_lock = threading.Lock()
+        self._watch: Watch | None = None
+        self._trouble: str | None = None
+
+    def run(self) -> int:
+        """Work until there is nothing left (once), or until SIGTERM or SIGINT.
+
+        Returns
+        -------
+        int
+            0; for ``once`` 1 where a frame failed or the output disk was in trouble.
+
+        Raises
+        ------
+        FatalError
+            Another tapewatch holds the folder, or the state file cannot be used.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(_signals(self._stop, self._scan_soon))
+            self._start(stack)
+            self._main_loop()
+            return self._shut_down()
+
+    def _start(self, stack: ExitStack) -> None:
+        """Take the lock, open the ledger, arm the watch, start the workers: in this order."""
+        parameters = self._parameters
+        where = stack.enter_context(claim(parameters))
+        self._log = configure(file=Path(where.log) if where.log else None)
+        self._log.info(
+            "service.starting",
+            version=__version__,
+            log_schema=SCHEMA,
+            parameters=str(parameters.file),
+            state=where.state,
+        )
+        for warning in parameters.warnings:
+            self._log.warning("parameters.warning", reason=warning)
+        self._ledger = stack.enter_context(Ledger(Path(where.state)))
+        self._remove_leftovers()
+        local = not is_network(parameters.watchdir)
+        self._intake = Intake(
+            parameters, self._ledger, self._log, local=local, patient=not self._once
+        )
+        if not self._once and (
+            parameters.watch == "inotify" or (parameters.watch == "auto" and local)
+        ):
+            self._watch = Watch(parameters.watchdir, parameters.recurse, self._on_hint)
+            stack.callback(self._watch.stop)
+        workers = Workers(parameters.workers, _workplace(parameters))
+        stack.callback(workers.stop)
+        workers.warm_up()
+        self._foreman = Foreman(parameters, self._ledger, workers, self._log, self._wake.set)
+        self._log.info(
+            "service.ready",
+            watching=str(parameters.watchdir),
+            by="scan" if self._watch is None else "inotify",
+            workers=workers.count,
+        )
+
+    def _main_loop(self) -> None:
+        """Look, plan, hand out, book; sleep until something happens."""
+        self._scan()
+        self._foreman.plan_all(finish=self._finishing)
+        while not self._stopping:
+            self._wake.clear()
+            was_finishing = self._finishing
+            changed = self._take_hints() | self._intake.look_at_due() | self._foreman.collect()
+            changed |= self._look_at_suspects()
+            if time.time() >= self._scan_due:
+                changed |= self._scan()
+            self._foreman.plan(changed, finish=self._finishing)
+            if self._finishing and not was_finishing:
+                self._foreman.plan_all(finish=True)
+            self._foreman.plan_due(finish=self._finishing)
+            self._foreman.hand_out()
+            self._foreman.tidy(finish=self._finishing)
+            if self._once and self._finishing and not self._foreman.working:
+                return
+            self._wake.wait(self._time_to_wait())
+
+    def _shut_down(self) -> int:
+        """Let running jobs end for a while, write the lists, and say what was done."""
+        self._foreman.stop(_GRACE)
+        done = self._foreman.booking.done
+        nothing = {} if done else {"reason": "nothing to do: all was done already"}
+        self._log.info("service.stopped", **done, **(nothing if self._once else {}))
+        if not self._once:
+            return 0
+        return int(self._foreman.booking.held or "failed" in self._ledger.counts())
+
+    @property
+    def _finishing(self) -> bool:
+        """Whether sets are taken as they are: ``once``, when every file has been looked at."""
+        return self._once and not self._intake.unsettled
+
+    def _time_to_wait(self) -> float:
+        """Seconds until time alone makes a difference."""
+        times = (self._scan_due, self._intake.next_look(), self._foreman.next_look())
+        soonest = min(moment for moment in times if moment is not None)
+        return min(max(soonest - time.time(), 0.0), _LONGEST_WAIT)
+
+    def _on_hint(self, path: Path, vouched: bool) -> None:
+        """Note what an event named; called from watchdog's thread."""
+        with self._hints_lock:
+            self._hints[path] = self._hints.get(path, False) or vouched
+        self._wake.set()
+
+    def _take_hints(self) -> set[str]:
+        with self._hints_lock:
+            hints, self._hints = self._hints, {}
+        changed: set[str] = set()
+        for path, vouched in hints.items():
+            changed |= self._intake.hint(path, vouched=vouched)
+        return changed
+
+    def _look_at_suspects(self) -> set[str]:
+        """Look again at the files that workers found cut short or gone."""
+        suspects, self._foreman.booking.suspects = self._foreman.booking.suspects, {}
+        changed: set[str] = set()
+        for path, reason in suspects.items():
+            changed |= self._intake.suspect(path, reason)
+        return changed
+
+    def _scan(self) -> set[str]:
+        """Compare the whole tree with the ledger, and see that the watch can be relied on."""
+        began = time.monotonic()
+        changed: set[str] = set()
+        trouble = self._mend_watch()
+        try:
+            changed = self._intake.reconcile()
+        except RetriableError as error:
+            trouble = str(error)
+        if trouble and not self._trouble:
+            self._log.error("watch.degraded", reason=trouble)
+        elif self._trouble and not trouble:
+            self._log.info("watch.restored")
+        if trouble != self._trouble:
+            self._ledger.set_note("trouble", trouble or "")
+        self._trouble = trouble
+        pause = max(self._parameters.rescan, _SCAN_SHARE * (time.monotonic() - began))
+        self._scan_due = time.time() + pause
+        return changed
+
+    def _mend_watch(self) -> str | None:
+        """Arm the watch, or arm it again after trouble; give what is wrong with it."""
+        if self._watch is None or (trouble := self._watch.trouble()) is None:
+            return None
+        self._watch.acknowledge_overflow()
+        if self._watch.trouble() is None:
+            return trouble
+        self._watch.stop()
+        try:
+            self._watch.start()
+        except RetriableError as error:
+            return str(error)
+        return self._watch.trouble()
+
+    def _remove_leftovers(self) -> None:
+        """Remove the unfinished files that a killed tapewatch left."""
+        for folder in sorted(self._ledger.folders() | {""}):
+            place = self._parameters.output / folder
+            for part in (place, place / "masters", place / FOLDER):
+                for name in remove_leftovers(part) if part.is_dir() else ():
+                    self._log.info("service.leftover_removed", file=str(part / name))
+
+    def _scan_soon(self) -> None:
+        self._scan_due = 0.0
+        self._wake.set()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+
+def _workplace(parameters: Parameters) -> Workplace:
+    return Workplace(
+        parameters.watchdir, parameters.output, parameters.saturation, parameters.minfree
+    )
+
+
+@contextmanager
+def _signals(stop: Callable[[], None], scan: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT stop, SIGHUP scans; what was there before comes back at the end."""
+    actions = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: scan}
+
+    def handle(number: int, _: FrameType | None) -> None:
+        actions[signal.Signals(number)]()
+
+    before = {number: signal.signal(number, handle) for number in actions}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
