@@ -53,7 +53,7 @@ say "tapewatch watches $night/, and a camera begins its night"
 "$tapewatch" run --par "$night/tape.par" &
 daemon=$!
 attend "$tapewatch" simulate "$night" --size 512 --bias 5 --darks 5 --dark-exposures 60,120 \
-    --flats 5 --filters R,V --objects 10 --faults slow,reopened,renamed
+    --flats 5 --filters R,V --objects 10 --faults slow,reopened,renamed 2>&1 | sed 's/^/camera: /'
 attend "$tapewatch" status --par "$night/tape.par" --wait 40 >/dev/null
 stop_daemon
 

@@ -162,6 +162,8 @@ class Content:
 
     Parameters
     ----------
+    identity : Identity
+        Of the very file that was read.
     data_hash : str
         sha256 of the stored pixels, hexadecimal: the frame's true identity.
     header_hash : str
@@ -170,6 +172,7 @@ class Content:
         Of the raw pixels; None for an object frame, whose product's are told.
     """
 
+    identity: Identity
     data_hash: str
     header_hash: str
     statistics: Statistics | None = None
@@ -396,6 +399,8 @@ class Report:
         What was written for an object frame.
     inputs : tuple of Statistics
         Of each flat after bias and normalisation, as the notebook printed.
+    identities : tuple of Identity
+        Of the very files that were combined.
     seconds : float
         Time that the worker took.
     ended : float
@@ -406,5 +411,6 @@ class Report:
     content: Content | None = None
     product: Product | None = None
     inputs: tuple[Statistics, ...] = ()
+    identities: tuple[Identity, ...] = ()
     seconds: float = 0.0
     ended: float = 0.0

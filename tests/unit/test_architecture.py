@@ -20,7 +20,7 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2] / "daemon"
 # imports only from itself, from its own floor and from the floors below.
 FLOORS = (
     ("tapewatch",),  # the package itself: its version
-    ("errors", "model"),
+    ("errors", "log", "model"),
     ("science",),
     ("parfile",),
     ("keys",),
@@ -29,8 +29,9 @@ FLOORS = (
     ("headers",),
     ("planning",),
     ("fitsfile",),
-    ("lists",),
+    ("facts", "lists"),
     ("arrival",),
+    ("whereabouts",),
     ("commands",),
     ("jobs",),
     ("workers",),

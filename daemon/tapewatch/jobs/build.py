@@ -79,7 +79,11 @@ def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
                 writer.write(tile)
                 statistics.add(tile)
             writer.commit()
-    return Report(statistics.result(), inputs=tuple(each.result() for each in inputs))
+    return Report(
+        statistics.result(),
+        inputs=tuple(each.result() for each in inputs),
+        identities=tuple(frame.identity for frame in frames),
+    )
 
 
 def _combined(

@@ -78,7 +78,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
             writer.commit(_cards(job, raw, product, now))
     return Report(
         replace(statistics.result(), saturated=saturated),
-        Content(product.data_hash, product.header_hash),
+        Content(raw.identity, product.data_hash, product.header_hash),
         product,
     )
 

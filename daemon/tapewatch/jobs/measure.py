@@ -36,5 +36,5 @@ def measure_frame(job: MeasureFrame, place: Workplace) -> Report:
             stored = raw.stored(start, stop)
             hasher.update(stored)
             statistics.add(raw.physical_of(stored))
-        content = Content(hasher.hexdigest(), raw.header_hash, statistics.result())
+        content = Content(raw.identity, hasher.hexdigest(), raw.header_hash, statistics.result())
     return Report(statistics.result(), content)

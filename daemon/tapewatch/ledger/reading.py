@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -49,20 +49,18 @@ class LedgerReader:
         """Close the file; what was acknowledged is on disk already."""
         self._database.close()
 
-    def identities(self) -> dict[str, Identity | None]:
-        """Give path and identity of every frame known; None for those that have vanished."""
-        found = self._database.execute("SELECT path, identity, state FROM frames")
-        return {
-            path: None if state == State.VANISHED or not text else Identity(**json.loads(text))
-            for path, text, state in found
-        }
-
-    def product_owner(self, product_path: str) -> str | None:
-        """Give the frame whose product has this path, relative to the output folder."""
+    def identities(self, paths: Iterable[str] | None = None) -> dict[str, Identity]:
+        """Give path and identity of every frame whose file is there, or of some of them."""
         found = self._database.execute(
-            "SELECT frame FROM products WHERE path = ?", (product_path,)
-        ).fetchone()
-        return None if found is None else str(found[0])
+            "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
+            " AND (?1 IS NULL OR path IN (SELECT value FROM json_each(?1)))",
+            (None if paths is None else json.dumps(list(paths)),),
+        )
+        return {path: Identity(**json.loads(text)) for path, text in found}
+
+    def products(self) -> dict[str, str]:
+        """Give the path of every frame's product, relative to the output folder."""
+        return dict(self._database.execute("SELECT frame, path FROM products").fetchall())
 
     def calibration_frames(self, folder: str) -> tuple[CalibrationFrame, ...]:
         """Give the usable calibration frames of a folder."""
@@ -89,10 +87,11 @@ class LedgerReader:
         return tuple(rows.read_object_frame(*row) for row in found)
 
     def object_frame(self, path: str) -> ObjectFrame | None:
-        """Give one object frame, whatever its state; None where it is no object frame."""
+        """Give one object frame; None where it is none, or is set aside, or gone."""
         found = self._database.execute(
-            "SELECT frame, data_hash, header_hash, product FROM object_frames WHERE path = ?",
-            (path,),
+            "SELECT frame, data_hash, header_hash, product FROM object_frames WHERE path = ?"
+            " AND identity IS NOT NULL AND state NOT IN (SELECT value FROM json_each(?))",
+            (path, json.dumps(_SET_ASIDE)),
         ).fetchone()
         return None if found is None else rows.read_object_frame(*found)
 
@@ -100,8 +99,8 @@ class LedgerReader:
         """Give the names of a folder's products less their ``w``, in order of exposure."""
         found = self._database.execute(
             "SELECT products.path FROM frames JOIN products ON products.frame = frames.path"
-            " WHERE folder = ? ORDER BY start, name",
-            (folder,),
+            " WHERE folder = ? AND kind = ? ORDER BY start, name",
+            (folder, Kind.OBJECT),
         )
         return tuple(path.rpartition("/")[2].removeprefix("w") for (path,) in found)
 

@@ -182,6 +182,11 @@ class Ledger(LedgerReader):
                 "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (master_id, tries, reason)
             )
 
+    def forget_product(self, path: str) -> None:
+        """Forget the product of a frame, for its file is gone, so that it is made again."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM products WHERE frame = ?", (path,))
+
     def forget_master(self, master_id: str) -> None:
         """Forget a master whose file is gone, so that it is built again."""
         with self._transaction() as database:
@@ -219,9 +224,10 @@ def _touch(
 
 
 def _set_content(database: sqlite3.Connection, path: str, content: Content) -> None:
+    """Record a frame's content, unless its file has changed since it was read."""
     statistics = None if content.statistics is None else to_json(content.statistics)
     database.execute(
         "UPDATE frames SET data_hash = ?, header_hash = ?, statistics = ?, tries = 0"
-        " WHERE path = ?",
-        (content.data_hash, content.header_hash, statistics, path),
+        " WHERE path = ? AND identity = ?",
+        (content.data_hash, content.header_hash, statistics, path, to_json(content.identity)),
     )

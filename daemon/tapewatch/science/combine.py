@@ -214,7 +214,8 @@ def _census(
 ) -> list[_Part]:
     """Divide a part in five: below a bracket, its low end, inside, its high end, above.
 
-    The pixels inside are collected if they are `limit` at most.
+    The pixels inside are collected if they are `limit` at most. Where the ends are one value, no
+    pixel is inside, and the high end only says again what the low end says.
     """
     low, high = ends
     ranks = np.zeros(4, int)
@@ -229,7 +230,7 @@ def _census(
             collected.clear()
         else:
             collected.append(strip[inside])
-    first, second, third, fourth = np.maximum.accumulate(ranks).tolist()
+    first, second, third, fourth = ranks.tolist()
     pixels = np.sort(np.concatenate(collected)) if held <= limit else None
     with np.errstate(over="ignore"):
         before_low, before_high = np.nextafter(ends, low.dtype.type(-np.inf))

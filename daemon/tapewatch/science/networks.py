@@ -166,7 +166,7 @@ def _prune(comparators: list[Comparator], outputs: set[int]) -> list[Step]:
     needed = set(outputs)
     for pair in reversed(comparators):
         kept = tuple(larger for larger, wire in enumerate(pair) if wire in needed)
-        if kept and (steps or needed != set(pair)):
+        if kept and needed != set(pair):
             steps.append((*pair, tuple(map(bool, kept))))
             needed.update(pair)
     return steps[::-1]

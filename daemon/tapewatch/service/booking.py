@@ -98,6 +98,13 @@ class Booking:
             What was made; it is on disk.
         """
         if isinstance(job, BuildMaster):
+            known = self._ledger.identities(frame.path for frame in job.frames)
+            if any(
+                known.get(frame.path) != identity
+                for frame, identity in zip(job.frames, report.identities, strict=True)
+            ):
+                self._suspect(job, "")
+                return
             self._ledger.set_master(job.master, report.statistics, report.ended)
             for line in lines.of_inputs(job, report):
                 self._log.info("frame.combined", **line)

@@ -5,6 +5,7 @@ which masters can be used, by planning, too.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -98,12 +99,17 @@ class Foreman:
             Take sets as they are, as ``tapewatch once`` does.
         """
         folders: set[str] = set()
+        objects: dict[str, list[ObjectFrame]] = defaultdict(list)
         for path in changed:
-            one = self._ledger.object_frame(path)
-            if one is None:
-                folders.add(path.rpartition("/")[0])
+            folder = path.rpartition("/")[0]
+            if (one := self._ledger.object_frame(path)) is not None:
+                objects[folder].append(one)
             else:
-                self._plan_objects(one.frame.folder, (one,), finish=finish)
+                folders.add(folder)
+                self._queue.drop(path, folder)
+        for folder, frames in objects.items():
+            self._plan_objects(folder, tuple(frames), finish=finish)
+            self._housekeeping.touch(folder)
         self._plan_folders(folders, finish=finish)
 
     def plan_due(self, *, finish: bool = False) -> None:
@@ -117,6 +123,19 @@ class Foreman:
         now = time.time()
         due = {folder for folder, moment in self._look_again.items() if moment <= now}
         self._plan_folders(due, finish=finish)
+
+    def forget_lost(self) -> None:
+        """Forget the masters and products whose files are gone, so that they are made again."""
+        output = self._parameters.output
+        with self._ledger.batch():
+            for path, product in self._ledger.products().items():
+                if not (output / product).exists():
+                    self._ledger.forget_product(path)
+                    self._log.warning("product.lost", file=path, reason=f"{product} is gone")
+            for one in self._ledger.masters():
+                if one.in_use and not (output / one.master.path).exists():
+                    self._ledger.forget_master(one.master.id)
+                    self._log.warning("master.lost", reason=f"{one.master.path} is gone")
 
     def plan_all(self, *, finish: bool = False) -> None:
         """Plan every folder, with the object frames that are done: at start, and for ``once``.

@@ -51,6 +51,16 @@ class Housekeeping:
         }
         self._outdated.add(folder)
 
+    def touch(self, folder: str) -> None:
+        """Take note that products of a folder were made.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to the watched folder.
+        """
+        self._outdated.add(folder)
+
     def write_lists(self) -> None:
         """Write the lists of all folders in which something was done."""
         for folder in list(self._outdated):
@@ -60,7 +70,11 @@ class Housekeeping:
                     self._told.add(f"{folder}/{name}")
                     reason = "left out of wobj.list: TAPE cuts names at blanks and #"
                     self._log.warning("list.name_unfit", file=name, reason=reason)
-            lists = {**self._lists[folder], "wobj": objects, "others": self._ledger.others(folder)}
+            lists = {
+                **self._lists.get(folder, {}),
+                "wobj": objects,
+                "others": self._ledger.others(folder),
+            }
             if any(lists.values()):
                 write_lists(self._output / folder, lists, "list")
             self._outdated.discard(folder)
@@ -87,6 +101,10 @@ class Housekeeping:
         target = self._output / folder / name
         try:
             publish(self._output / master.path, target, f"name-{master.id}")
+        except FileNotFoundError:
+            self._ledger.forget_master(master.id)
+            self._log.warning("master.lost", reason=f"{master.path} is gone")
+            return False
         except RejectedError as error:
             if str(target) not in self._told:
                 self._told.add(str(target))

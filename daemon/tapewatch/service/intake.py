@@ -55,9 +55,7 @@ class Intake:
         self._oldest = 0.0 if since is None else first - since * _DAY
         # What was looked at and need not be again until it changes. Rejected frames are looked at
         # anew at each start: tape.par or tapewatch itself may have changed.
-        self._known: dict[str, Identity | None] = {
-            path: identity for path, identity in ledger.identities().items() if identity is not None
-        }
+        self._known: dict[str, Identity | None] = {**ledger.identities()}
         for path in ledger.paths_in(State.REJECTED):
             self._known.pop(path, None)
         self._unsettled: dict[str, Observation] = {}
@@ -87,6 +85,10 @@ class Intake:
             The folder cannot be listed; nothing is taken for gone.
         """
         found = scan(self._root, self.rules)
+        if not found.files and any(self._known.values()):
+            raise RetriableError(
+                f"{self._root} is empty, although frames were there: is it unmounted?"
+            )
         for problem in found.problems:
             self._log.warning("watch.problem", reason=problem)
         dirty = set()
@@ -293,5 +295,5 @@ class Intake:
         return set()
 
     def _forget(self, path: str) -> None:
-        self._unsettled.pop(path, None)
-        self._due.pop(path, None)
+        for memory in (self._unsettled, self._due, self._lacking):
+            memory.pop(path, None)

@@ -100,7 +100,8 @@ class Service:
             stack.callback(self._watch.stop)
         workers = Workers(parameters.workers, _workplace(parameters))
         stack.callback(workers.stop)
-        workers.warm_up()
+        if not self._once:
+            workers.warm_up()
         self._foreman = Foreman(parameters, self._ledger, workers, self._log, self._wake.set)
         self._log.info(
             "service.ready",
@@ -111,6 +112,7 @@ class Service:
 
     def _main_loop(self) -> None:
         """Look, plan, hand out, book; sleep until something happens."""
+        self._foreman.forget_lost()
         self._scan()
         self._foreman.plan_all(finish=self._finishing)
         while not self._stopping:
