@@ -5,6 +5,7 @@ the daemon uses.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: _Command = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()  # here, where a reader that has gone can be dealt with
     except FatalError as error:
         print(f"tapewatch: {error}", file=sys.stderr)
         return error.exit_code
@@ -40,10 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tapewatch: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `tapewatch status | head`
-        sys.stderr.close()
+        # What is left in the buffer goes nowhere, without a word of Python's at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,10 +124,14 @@ def _once(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace, *, once: bool) -> int:
+    from tapewatch import forkserver
     from tapewatch.parameters import read_parameters
+
+    parameters = read_parameters(options.par, workdir=options.workdir)
+    forkserver.start()  # it loads what workers need while we load what the service needs
     from tapewatch.service.loop import Service
 
-    return Service(read_parameters(options.par, workdir=options.workdir), once=once).run()
+    return Service(parameters, once=once).run()
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -5,12 +5,16 @@ the form of the lines.
 """
 
 import json
+import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from tapewatch.errors import FatalError
 
 SCHEMA = 1
 """Version of the log's schema; told in the line ``service.starting``."""
@@ -18,9 +22,11 @@ SCHEMA = 1
 Log = FilteringBoundLogger
 
 # Lines stay below 4 kB, so that journald, syslog and pipes pass them on whole.
-_LONGEST_VALUE = 600
-_LONGEST_LINE = 4000
-_KEPT = 6  # fields of a line that would be longer
+_LONGEST_VALUE = 600  # characters
+_LONGEST_LINE = 4000  # bytes
+_SHORTENED = {"shortened": True}  # said by a line that lacks what would have made it longer
+_DIGITS = 5  # of a number on the console
+_MASTERS = ("bias", "dark", "flat", "master")  # fields that name a master's file
 
 
 def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
@@ -37,17 +43,19 @@ def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
     -------
     Log
         A structlog logger.
+
+    Raises
+    ------
+    FatalError
+        The file cannot be written.
     """
-    copy: TextIO | None = None
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        copy = file.open("a", encoding="utf-8", buffering=1)
+    copy = [] if file is None else [_Copy(file)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _bounded,
-            _Copy(copy),
+            *copy,
             console() if stream.isatty() else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
@@ -58,8 +66,8 @@ def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
     return log
 
 
-def console(*, colours: bool = True) -> structlog.dev.ConsoleRenderer:
-    """Make what renders an event for a person: time, level, event, then what it says.
+def console(*, colours: bool = True) -> Processor:
+    """Make what renders an event for a person: time of day, level, event, then what it says.
 
     Parameters
     ----------
@@ -71,19 +79,53 @@ def console(*, colours: bool = True) -> structlog.dev.ConsoleRenderer:
     structlog processor
         As ``tapewatch tail`` uses it, too.
     """
-    return structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=18, sort_keys=False)
+    render = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=18, sort_keys=False)
+
+    def for_a_person(logger: WrappedLogger, name: str, event: EventDict) -> str:
+        return str(render(logger, name, _brief(event)))
+
+    return for_a_person
 
 
 class _Copy:
-    """Processor that writes each line to a file, too."""
+    """Processor that writes each line to a file, too.
 
-    def __init__(self, file: TextIO | None) -> None:
+    The file is opened for each line, so that it may be rotated at any time, and a line is written
+    at once, so that none is torn by another program's reading or by our end.
+    """
+
+    def __init__(self, file: Path) -> None:
         self._file = file
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.open("ab").close()
+        except OSError as error:
+            raise FatalError(f"the log {file} cannot be written: {error.strerror}") from error
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-        if self._file is not None:
-            self._file.write(_as_json(logger, name, event) + "\n")
+        line = _as_json(logger, name, event) + "\n"
+        # A full disk must not end the night: the line is on stdout, too.
+        with suppress(OSError), self._file.open("ab", buffering=0) as file:
+            file.write(line.encode())
         return event
+
+
+def _brief(event: EventDict) -> EventDict:
+    """Leave out what a person does not look for: dates, digits, IDs of masters, empty values."""
+    brief: EventDict = {key: value for key, value in event.items() if value not in ("", [])}
+    brief["timestamp"] = str(event.get("timestamp", ""))[11:19]
+    for key, value in brief.items():
+        if isinstance(value, float):
+            brief[key] = f"{value:.{_DIGITS}g}"
+        elif key in _MASTERS:
+            brief[key] = _without_id(str(value))
+    return brief
+
+
+def _without_id(path: str) -> str:
+    """Shorten ``M13/masters/wbias-9da9299f10de9ea5.fits`` to ``M13/wbias``."""
+    folder, _, name = path.rpartition("masters/")
+    return folder + name.rpartition("-")[0] if name.count("-") else path
 
 
 def _bounded(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -95,10 +137,11 @@ def _presentable(value: Any) -> Any:  # noqa: ANN401  (log values are of any typ
     if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, float):
-        return float(f"{value:.7g}")
+        return float(f"{value:.7g}") if math.isfinite(value) else None  # JSON knows no NaN
     if isinstance(value, list | tuple):
         return [_presentable(one) for one in value]
-    text = str(value).encode("utf-8", "backslashreplace").decode()
+    # No longer than needed before it is escaped, which makes it longer.
+    text = str(value)[: _LONGEST_VALUE + 1].encode("utf-8", "backslashreplace").decode()
     text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
@@ -110,5 +153,10 @@ def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
     line = json.dumps(ordered)
     if len(line) <= _LONGEST_LINE:
         return line
-    kept = dict(list(ordered.items())[:_KEPT])
-    return json.dumps({**kept, "shortened": True})
+    kept, size = {}, len(json.dumps(_SHORTENED))
+    for key, value in ordered.items():
+        needed = len(json.dumps({key: value}))
+        if size + needed <= _LONGEST_LINE:
+            kept[key] = value
+            size += needed
+    return json.dumps(kept | _SHORTENED)

@@ -65,6 +65,7 @@ def assert_same_bits(found: Array, expected: Array | None) -> None:
 
 
 INTEGERS = RNG.integers(-120, 120, (6, 9))
+INTEGERS[2, 3] = 0
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,7 @@ def test_compressed_files_are_inspected_by_their_first_blocks(tmp_path: Path) ->
     assert found.header_hash == inspect(plain).header_hash
     assert (found.shape, found.bitpix, found.size_needed) == ((40, 70), 16, None)
     assert found.identity.size == packed.stat().st_size
+    assert not found.blank_tail
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])

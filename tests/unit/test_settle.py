@@ -88,7 +88,7 @@ def test_an_incomplete_file_stalls() -> None:
     verdict = judged(short, NOW + STALL)
     assert verdict.stalled
     assert verdict.look_again is None
-    assert verdict.reason == "incomplete: 0 of 8,640 bytes, unchanged for 600 s"
+    assert verdict.reason == "incomplete: 0 bytes, unchanged for 600 s"
 
 
 def test_an_unchanged_file_keeps_its_time_and_its_voucher() -> None:

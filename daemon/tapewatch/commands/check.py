@@ -14,6 +14,7 @@ from tapewatch.fitsfile.read import inspect
 from tapewatch.headers.classify import classify, is_notebook_product, is_own_product
 from tapewatch.model import Kind
 from tapewatch.parameters import KEYS, Parameters, read_parameters
+from tapewatch.parfile import printable
 from tapewatch.whereabouts import is_running, log_file, state_file
 
 
@@ -56,10 +57,10 @@ def check(options: argparse.Namespace) -> int:
         print(json.dumps(answer))
         return 0
     for key in ("parameters", "watching", "by", "output", "state", "log"):
-        print(f"{key:12}{answer[key]}")
+        print(f"{key:12}{printable(answer[key])}")
     print(f"{'keys':12}{len(KEYS)} of tapewatch's own, all values allowed")
     for text in [*parameters.warnings, *answer["problems"]]:
-        print(f"{'warning':12}{text}")
+        print(f"{'warning':12}{printable(text)}")
     print(f"{'found':12}{len(found.files)} files, {answer['bytes'] / 1e6:,.1f} MB")
     if groups:
         print()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from tapewatch.facts import gather
 from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
 from tapewatch.model import Kind, State
 from tapewatch.parameters import Parameters, read_parameters
+from tapewatch.parfile import printable
 from tapewatch.planning.plan import plan
 from tapewatch.whereabouts import Where, find, is_running
 
@@ -128,17 +130,17 @@ def why(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(answer))
         return 0
-    print(f"{record.path}: {record.state}")
-    print(f"  {record.reason or 'no reason is recorded'}")
+    print(f"{printable(record.path)}: {record.state}")
+    print(f"  {printable(record.reason) or 'no reason is recorded'}")
     for kind, name in answer["masters"].items():
-        print(f"  {kind}: {name}")
+        print(f"  {kind}: {printable(name)}")
     for candidate in candidates:
-        print(f"  {candidate['master']}: {candidate['verdict']}")
+        print(printable(f"  {candidate['master']}: {candidate['verdict']}"))
     return 0
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print columns, each as wide as its widest entry.
+    """Print columns, each as wide as its widest entry; what no terminal should get is escaped.
 
     Parameters
     ----------
@@ -147,7 +149,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     rows : iterable of sequence of str
         As many entries each.
     """
-    lines = [tuple(head), *(tuple(row) for row in rows)]
+    lines = [tuple(head), *(tuple(printable(entry) for entry in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         cells = (entry.ljust(width) for entry, width in zip(line, widths, strict=True))
@@ -178,14 +180,16 @@ def _wait(where: Where, seconds: float) -> bool:
 def _find_frame(ledger: LedgerReader, parameters: Parameters, file: str) -> FrameRecord:
     """Find a frame by its path: relative to the watched folder, to here, or absolute."""
     tried = [file]
+    # The folder with all links followed, as WATCHDIR was read; the file may be gone.
     absolute = Path(file).absolute()
+    absolute = absolute.parent.resolve() / absolute.name
     if absolute.is_relative_to(parameters.watchdir):
         tried.append(absolute.relative_to(parameters.watchdir).as_posix())
     for path in tried:
         if found := ledger.frames(path):
             return found[0]
     raise TapewatchError(
-        f"{file} is not known: nothing of that name was seen in {parameters.watchdir}"
+        f"{printable(file)} is not known: nothing of that name was seen in {parameters.watchdir}"
     )
 
 
@@ -238,9 +242,14 @@ def _master_as_json(record: MasterRecord) -> dict[str, Any]:
         "frames": len(master.inputs),
         "in_use": record.in_use,
         "built": _moment(record.built_at),
-        "mean": record.statistics.mean,
-        "std": record.statistics.std,
+        "mean": _number(record.statistics.mean),
+        "std": _number(record.statistics.std),
     }
+
+
+def _number(value: float) -> float | None:
+    """Give a number as JSON has it, which knows neither NaN nor infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _print_status(

@@ -120,9 +120,6 @@ def publish(source: Path, target: Path, job_id: str) -> None:
         From the system.
     """
     require_own(target)
-    # Renaming one of two links of a file over the other does nothing at all, by POSIX.
-    if target.exists() and target.samefile(source):
-        return
     with _part_name(target, job_id) as part:
         try:
             part.hardlink_to(source)
@@ -163,4 +160,5 @@ def _part_name(target: Path, job_id: str) -> Iterator[Path]:
         try:
             yield part
         finally:
+            # Also after a renaming: of one link over another of the same file it does nothing.
             part.unlink(missing_ok=True)

@@ -98,6 +98,7 @@ def _detector(values: dict[str, Any]) -> Detector:
     )
 
 
+@lru_cache(maxsize=1 << 10)  # as frames
 def read_master(text: str) -> Master:
     """Read a master from its JSON."""
     values = json.loads(text)

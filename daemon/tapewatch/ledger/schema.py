@@ -5,6 +5,8 @@ cut. One process writes; any number may read while it does.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tapewatch.errors import FatalError, ParameterError
@@ -61,9 +63,10 @@ CREATE VIEW object_frames AS
     FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path
     WHERE kind = 'object';
 CREATE TABLE names (
-    path TEXT PRIMARY KEY,  -- as wbias.fits
+    path TEXT NOT NULL,     -- as wbias.fits, one in every folder
     folder TEXT NOT NULL,
-    master TEXT NOT NULL
+    master TEXT NOT NULL,
+    PRIMARY KEY (folder, path)
 );
 """
 
@@ -91,18 +94,21 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("BEGIN IMMEDIATE")
-        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-        database.execute("COMMIT")
+        with _closed_on_error(database):
+            if _tables(database):
+                _check(database, path)  # before anything in it is changed
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("BEGIN IMMEDIATE")
+            if not _tables(database):
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+            database.execute("COMMIT")
+            _check(database, path)
     except (sqlite3.Error, OSError) as error:
         raise FatalError(f"the state file {path} cannot be opened: {error}") from error
-    _check(database, path)
     return database
 
 
@@ -131,20 +137,38 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     uri = path.absolute().as_uri()
     try:
-        database = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
         try:
-            database.execute("SELECT count(*) FROM sqlite_master")
+            return _open_checked(f"{uri}?mode=ro", path)
         except sqlite3.OperationalError:
-            database.close()
-            database = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
-            database.execute("SELECT count(*) FROM sqlite_master")
+            return _open_checked(f"{uri}?mode=ro&immutable=1", path)
     except sqlite3.Error as error:
         raise FatalError(f"the state file {path} cannot be opened: {error}") from error
-    _check(database, path)
+
+
+def _open_checked(uri: str, path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(uri, uri=True, isolation_level=None)
+    with _closed_on_error(database):
+        _check(database, path)
     return database
 
 
+@contextmanager
+def _closed_on_error(database: sqlite3.Connection) -> Iterator[None]:
+    """Close the file where what is done with it in the body fails."""
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
+
+
+def _tables(database: sqlite3.Connection) -> int:
+    """Count what is in the file; this is where one that is no database is found out."""
+    return int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
 def _check(database: sqlite3.Connection, path: Path) -> None:
+    _tables(database)
     application = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
