@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run once test lint test-lowest lock clean
+.PHONY: help setup demo run once test lint test-lowest bench lock clean
 # Another program's Python settings must not leak into the environments made here.
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -77,6 +77,9 @@ test-lowest: .venv-lowest/.installed ## run all tests with the oldest dependenci
 	@{ cat .venv-lowest/lowest.txt; sed 's/==.*/==/' .venv-lowest/lowest.txt | \
 		grep -v -i -f - constraints.txt; } > .venv-lowest/constraints.txt
 	$(call install,.venv-lowest,.venv-lowest/constraints.txt,-e '.[test]')
+
+bench: .venv/.installed ## measure speed, latency and memory (docs/performance.md); some minutes, on a quiet machine
+	@for script in master_bias latency backlog; do $(BIN)/python bench/$$script.py || exit 1; done
 
 lock: ## write constraints.txt anew, with the newest releases
 	@rm -rf .venv-lock

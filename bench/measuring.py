@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Event, Thread
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint16]
 
-TAPEWATCH = (sys.executable, "-m", "tapewatch.cli")
-_ENTRY = "import sys; from tapewatch.cli import main; sys.exit(main())"
-_POLL = 0.005  # seconds between two looks at the memory of processes
+EXPTIMES = {"bias": 0.0, "dark": 60.0, "flat": 2.0, "object": 30.0}
+"""Exposure time of each kind of simulated frame, seconds."""
+
+_POLL = 0.02  # seconds between two looks at the memory of processes
 _MEGA = 1e6
 _FIRST = 1_774_000_000  # seconds since 1970: when the first simulated exposure began
 
@@ -85,8 +87,9 @@ def pixels_of(exposure: Exposure, size: int, noise: NDArray[np.float32]) -> Pixe
     level = {"flat": 25000.0, "object": 800.0}.get(exposure.kind, 0.0)
     axis = np.linspace(-1, 1, size, dtype=np.float32) ** 2
     signal = level * (1 - 0.1 * (axis[:, None] + axis)) + 0.05 * exposure.exptime
-    image = columns + signal + shifted * np.sqrt(signal + 81)
-    return np.clip(np.rint(image), 0, 65535).astype(np.uint16)
+    image = np.rint(columns + signal + shifted * np.sqrt(signal + 81))
+    pixels: Pixels = np.clip(image, 0, 65535).astype(np.uint16)
+    return pixels
 
 
 def make_noise(size: int) -> NDArray[np.float32]:
@@ -96,8 +99,8 @@ def make_noise(size: int) -> NDArray[np.float32]:
 
 def fits_bytes(exposure: Exposure, pixels: Pixels) -> bytes:
     """Make the bytes of a frame's file (16 bits, BZERO 32768)."""
-    hdu = fits.PrimaryHDU(pixels, exposure.header())
-    return hdu.header.tostring().encode() + _data_unit(pixels)
+    header: str = fits.PrimaryHDU(pixels, exposure.header()).header.tostring()
+    return header.encode() + _data_unit(pixels)
 
 
 def _data_unit(pixels: Pixels) -> bytes:
@@ -125,14 +128,23 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def command_of(*arguments: object) -> list[str]:
-    """Give the command line that runs tapewatch in a process of its own."""
-    return [sys.executable, "-c", _ENTRY, *map(str, arguments)]
+    """Give the command line that runs the tapewatch installed beside this Python."""
+    return [str(Path(sys.executable).with_name("tapewatch")), *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """Give the environment of what is measured.
+
+    Python may keep what it has compiled, as where it is installed, in a place of the benchmark's.
+    """
+    settings = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
+    return settings | {"PYTHONPYCACHEPREFIX": str(Path(gettempdir()) / "tapewatch-bench-compiled")}
 
 
 def seconds_of(command: Sequence[str], folder: Path) -> float:
     """Run a command to its end; give its wall-clock time, seconds."""
     began = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=environment())
     return time.perf_counter() - began
 
 
@@ -199,9 +211,13 @@ def watched_memory(process: int) -> Iterator[PeakMemory]:
 
 def peak_memory_of(command: Sequence[str], folder: Path) -> PeakMemory:
     """Run a command to its end, watching its memory."""
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        with watched_memory(process.pid) as peak:
-            code = process.wait()
+    with (
+        subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.DEVNULL, env=environment()
+        ) as process,
+        watched_memory(process.pid) as peak,
+    ):
+        code = process.wait()
     if code:
         raise subprocess.CalledProcessError(code, command)
     return peak

@@ -21,6 +21,7 @@ def main(folder: Path) -> None:
         All its ``*.fits`` are bias frames.
     """
     bias_stack = []
+    hdr = fits.Header()
     for file in sorted(folder.glob("*.fits")):
         hdu = fits.open(file)[0]  # never closed, as in the notebook
         dat, hdr = hdu.data, hdu.header

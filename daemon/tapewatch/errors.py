@@ -14,6 +14,10 @@ class RetriableError(TapewatchError):
     """The same work may succeed later: a file still growing, a disk that is full for now."""
 
 
+class UnreachableFileError(RetriableError):
+    """A raw file cannot be opened or read for now: a share's lock, a network that is away."""
+
+
 class IncompleteFileError(RetriableError):
     """A FITS file is shorter than its own headers say.
 
@@ -24,7 +28,11 @@ class IncompleteFileError(RetriableError):
     """
 
 
-class NoSpaceError(RetriableError):
+class OutputError(RetriableError):
+    """The output folder cannot be written for now: all work is held, and no frame is blamed."""
+
+
+class NoSpaceError(OutputError):
     """The output disk has less free space than MINFREE leaves for others."""
 
 

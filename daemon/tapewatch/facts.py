@@ -2,7 +2,7 @@
 
 from tapewatch.ledger import LedgerReader
 from tapewatch.model import ObjectFrame
-from tapewatch.planning.plan import Facts
+from tapewatch.planning.decisions import Facts
 
 TRIES = 3
 """Tries of one frame or master before it is given up."""

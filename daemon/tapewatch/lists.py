@@ -4,6 +4,7 @@
 name in it without a try.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tapewatch.fitsfile.atomic import write_text
 
 # TAPE reads the lists with numpy.genfromtxt, which cuts names at blanks and at "#".
 _CUTTING = "#"
+# Stems that sets have: wbias, wdark180s, wflatR, and those with six characters of a set's ID.
+_OF_A_SET = re.compile(r"w(bias|(flat)?dark[0-9.]+s|flat.+)(-[0-9a-f]{6})?")
 
 
 def suits_list(name: str) -> bool:
@@ -44,17 +47,14 @@ def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], job_id: str) -
 
     Raises
     ------
-    NoSpaceError
-        The disk is full.
-    OSError
-        From the system.
+    OutputError
+        The system cannot write.
     """
     for stem, names in lists.items():
         text = "".join(f"{name}\n" for name in names if suits_list(name))
         target = folder / f"{stem}.list"
         if text or target.exists():
             write_text(target, text, job_id)
-    for kind in ("bias", "dark", "flat"):
-        for old in folder.glob(f"w{kind}*.list"):
-            if old.stem not in lists:
-                old.unlink(missing_ok=True)
+    for old in folder.glob("w*.list"):
+        if old.stem not in lists and _OF_A_SET.fullmatch(old.stem):
+            old.unlink(missing_ok=True)

@@ -59,7 +59,7 @@ def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
             console() if stream.isatty() else _as_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=lambda *_: _Stream(stream),
         cache_logger_on_first_use=False,
     )
     log: Log = structlog.get_logger()
@@ -85,6 +85,21 @@ def console(*, colours: bool = True) -> Processor:
         return str(render(logger, name, _brief(event)))
 
     return for_a_person
+
+
+class _Stream:
+    """Logger that writes lines to a stream; that the stream is gone must not end the night."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _Copy:

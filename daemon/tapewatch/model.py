@@ -34,6 +34,10 @@ class State(StrEnum):
     VANISHED = "vanished"  # gone before it was done
 
 
+UNDECIDED = (State.SEEN, State.SETTLING, State.WAITING, State.STALE)
+"""States of frames for which something is still to be done."""
+
+
 class Step(StrEnum):
     """One correction of an object frame (the key STEPS)."""
 

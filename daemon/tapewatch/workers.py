@@ -5,13 +5,13 @@ its threads. A worker that crashes or hangs costs one try of one frame; a broken
 """
 
 import ctypes
-import multiprocessing
 import signal
 from concurrent.futures import Future
 from pathlib import Path
 
 from pebble import ProcessPool
 
+from tapewatch import forkserver
 from tapewatch.jobs import Workplace, perform
 from tapewatch.model import BuildMaster, Job, Report
 
@@ -35,13 +35,12 @@ class Workers:
     def __init__(self, count: int, place: Workplace) -> None:
         self.count = count
         self._place = place
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tapewatch.jobs"])
+        forkserver.start()
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
-            max_workers=self.count, initializer=_prepare_worker, context=self._context
+            max_workers=self.count, initializer=_prepare_worker, context=forkserver.CONTEXT
         )
 
     def start(self, job: Job, attempt: str) -> Future[Report]:

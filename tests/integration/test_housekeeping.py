@@ -19,6 +19,7 @@ from support_ledger import (
     finish,
     told,
 )
+from tapewatch.errors import OutputError
 from tapewatch.ledger import Ledger
 from tapewatch.model import CalibrationFrame, Kind, Master, State
 from tapewatch.planning.decisions import Plan, PlannedSet
@@ -147,9 +148,17 @@ def test_a_file_that_took_the_place_of_a_name_of_ours_is_not_removed(house: Hous
 def test_a_master_whose_file_is_gone_is_forgotten_so_that_it_is_built_again(house: House) -> None:
     master = a_master("a" * 16)
     house.ledger.set_master(master, STATISTICS, EVENING)
+    house.ledger.set_in_use("", [master.id])
     house.keep(planned(master))
-    assert house.ledger.masters() == ()
     assert not (house.output / "wbias.fits").exists()
+    with pytest.raises(OutputError, match="is it unmounted"):
+        house.keeper.forget_lost()
+    assert len(house.ledger.masters()) == 1
+    note = house.output / ".tapewatch" / "where.json"
+    note.parent.mkdir()
+    note.touch()
+    house.keeper.forget_lost()
+    assert house.ledger.masters() == ()
     assert told(house.log) == [("master.lost", "warning")]
 
 

@@ -101,12 +101,12 @@ def test_files_from_before_since_are_told_of_and_left_for_once(camera: Camera) -
     write_raw(camera.folder / "x.fits")
     camera.ledger.first_start(time.time() + 7.01 * 24 * HOUR)
     intake = camera.start()
-    assert intake.reconcile() == {"x.fits"}
+    assert intake.reconcile() == set()
     record = camera.frame("x.fits")
     assert record.state is State.REJECTED
     assert record.reason.startswith("not asked for: of 20")
     assert record.reason.endswith("SINCE is 7 days")
-    assert told(camera.lines) == [("frame.rejected", "warning")]
+    assert told(camera.lines) == [("frames.not_asked_for", "info")]
     camera.start().reconcile()
     assert camera.lines == []  # a start later that was said already
     assert camera.start(patient=False).reconcile() == {"x.fits"}

@@ -300,15 +300,11 @@ def test_others_are_the_rejected_files_of_a_folder(ledger: Ledger) -> None:
     assert ledger.others("n") == ("a.fits", "z.fits")
 
 
-def test_any_object_is_the_first_object_frame_that_is_not_set_aside(ledger: Ledger) -> None:
-    paths = ("b.fits.gz", "a.fits", "bias.fits", "rejected.fits")
-    for path in paths[:2]:
+def test_frames_are_found_by_their_names_in_any_case(ledger: Ledger) -> None:
+    for path in ("n/X.FITS", "n/x.fits.GZ", "n/y.fits", "m/x.fits"):
         take(ledger, a_frame(path))
-    take(ledger, a_frame("bias.fits", Kind.BIAS))
-    take(ledger, a_frame("rejected.fits"))
-    ledger.set_verdicts([("rejected.fits", State.REJECTED, "twin")])
-    assert ledger.any_object(paths) == "a.fits"
-    assert ledger.any_object(("bias.fits", "rejected.fits", "unknown.fits")) is None
+    found = ledger.frames_named("n", ("x.fits", "x.fits.gz"))
+    assert found == [("n/X.FITS", State.SEEN), ("n/x.fits.GZ", State.SEEN)]
 
 
 def test_folders_are_told_by_kind(ledger: Ledger) -> None:

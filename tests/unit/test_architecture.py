@@ -34,6 +34,7 @@ FLOORS = (
     ("whereabouts",),
     ("commands",),
     ("jobs",),
+    ("forkserver",),
     ("workers",),
     ("service",),
     ("cli",),

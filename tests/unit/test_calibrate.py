@@ -69,8 +69,11 @@ def test_narrow_types_are_the_notebook_to_the_bit(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["u4", "i4", "i8", "f8"])
 def test_wide_types_are_worked_out_in_double_precision(dtype: str) -> None:
     random = np.random.default_rng(1)
-    raw = random.normal(1e6, 1e3, 10_000).astype(dtype)
     bias, dark, flat = random.normal(1, 0.1, (3, 10_000)).astype("f4")
+    dark *= 1e6
+    raw = (dark * (200 / 180)).astype(
+        dtype
+    )  # what is left is of the order of the dark's last digit
     expected = notebook(raw, bias, dark.astype("f8"), 200 / 180, flat)
     assert same_bits(calibrate(raw, bias, dark, 200 / 180, flat), expected)
 

@@ -71,6 +71,15 @@ def test_astropy_reads_what_was_written(value: Value) -> None:
     assert parse_header(b"".join(cards)).get("KEY") == expected
 
 
+@pytest.mark.parametrize("before", range(4))
+def test_quotes_in_a_long_text_are_never_parted(before: int) -> None:
+    value = "x" * before + "'" * 150
+    for card in (cards := format_card("KEY", value)):
+        text = card[10:].decode().rstrip().removeprefix("'").rstrip("&").removesuffix("'")
+        assert text.count("'") % 2 == 0
+    assert parse_header(b"".join(cards)).get("KEY") == value
+
+
 @given(st.text(max_size=200), st.text(max_size=100))
 def test_any_text_becomes_printable_ascii(value: str, comment: str) -> None:
     cards = format_card("KEY", value, comment) + format_history(comment)

@@ -241,7 +241,7 @@ def events_of_the_source() -> dict[str, set[str]]:
     """
     events: dict[str, set[str]] = defaultdict(set)
     for call in calls():
-        if name_of(call) in {"_set_aside", "_give_up"}:
+        if name_of(call) in {"_set_aside", "set_aside", "_give_up"}:
             for argument in call.args:
                 if (text := ast.unparse(argument)).startswith("State."):
                     events[f"frame.{State[text.removeprefix('State.')]}"].add("")

@@ -12,7 +12,7 @@ import stat
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tapewatch.errors import RetriableError
 from tapewatch.model import Identity
@@ -62,6 +62,11 @@ class Rules:
         Hidden ones never are: resource forks (``._x.fits``), temporary files of rsync and our own.
         """
         return not name.startswith(".") and bool(_expression(self.patterns).match(name.lower()))
+
+    def heeds(self, path: PurePath) -> bool:
+        """Tell whether what happens at a path can matter: nothing hidden, nothing of our own."""
+        barred = (part.startswith(".") or part in OWN_FOLDERS for part in path.parts)
+        return not any(barred)
 
     def enters(self, folder: Path) -> bool:
         """Tell whether a subfolder is looked into."""
@@ -197,6 +202,14 @@ def examine(root: Path, path: str, rules: Rules) -> Identity | Irregular | None:
     if status is None or stat.S_ISDIR(status.st_mode):
         return None
     return _describe(path, status)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that cannot be looked at counts as none."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def root_identity(root: Path) -> tuple[int, int]:

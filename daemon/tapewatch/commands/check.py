@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tapewatch.arrival.mounts import is_network
+from tapewatch.arrival.recognise import recognise
 from tapewatch.arrival.scan import Rules, scan
 from tapewatch.commands.report import print_table
 from tapewatch.errors import IncompleteFileError, RejectedError
 from tapewatch.fitsfile.read import inspect
-from tapewatch.headers.classify import classify, is_notebook_product, is_own_product
+from tapewatch.headers.classify import is_own_product
 from tapewatch.model import Kind
 from tapewatch.parameters import KEYS, Parameters, read_parameters
 from tapewatch.parfile import printable
@@ -75,9 +76,7 @@ def _describe(parameters: Parameters, path: str) -> tuple[str, str]:
         inspection = inspect(parameters.watchdir / path)
         if is_own_product(inspection.header):
             return "product of tapewatch", "left alone"
-        if is_notebook_product(inspection.header, inspection.bitpix):
-            return "product of the notebook", "left alone"
-        frame = classify(path, inspection.header, inspection.shape)
+        frame = recognise(path, inspection, parameters)
     except IncompleteFileError as error:
         return "incomplete file", str(error)
     except (RejectedError, OSError) as error:
@@ -87,8 +86,6 @@ def _describe(parameters: Parameters, path: str) -> tuple[str, str]:
         Kind.FLAT: f"flat {frame.filter}",
         Kind.OBJECT: f"object {frame.filter} {frame.exptime:g} s",
     }.get(frame.kind, str(frame.kind))
-    if frame.detector.binning != (parameters.binning, parameters.binning):
-        return what, f"set aside: binning is not {parameters.binning}"
     return what, "calibrated" if frame.kind is Kind.OBJECT else "combined"
 
 

@@ -13,13 +13,12 @@ from typing import Any
 from tapewatch.errors import TapewatchError
 from tapewatch.facts import gather
 from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
-from tapewatch.model import Kind, State
+from tapewatch.model import UNDECIDED, Kind, State
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.parfile import printable
 from tapewatch.planning.plan import plan
 from tapewatch.whereabouts import Where, find, is_running
 
-_UNDECIDED = (State.SEEN, State.SETTLING, State.WAITING, State.STALE)
 _SHOWN_DONE = 10
 _POLL = 0.2  # seconds
 
@@ -41,7 +40,7 @@ def status(options: argparse.Namespace) -> int:
     settled = options.wait is None or _wait(where, options.wait)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(), ledger.masters()
-        trouble = ledger.note("trouble")
+        trouble = ledger.note("trouble") or ledger.note("output_trouble")
     health = {
         "running": is_running(parameters),
         "pid": where.pid,
@@ -170,7 +169,7 @@ def _wait(where: Where, seconds: float) -> bool:
     while True:
         with LedgerReader(Path(where.state)) as ledger:
             counts = ledger.counts()
-        if not any(counts.get(state) for state in _UNDECIDED):
+        if not any(counts.get(state) for state in UNDECIDED):
             return True
         if time.monotonic() >= deadline:
             return False

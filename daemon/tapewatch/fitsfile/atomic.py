@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tapewatch.fitsfile.files import make_folder, space_errors, sync_folder, write_all
+from tapewatch.fitsfile.files import make_folder, output_errors, sync_folder, write_all
 from tapewatch.fitsfile.ownership import require_own
 
 _PREFIX, _SUFFIX = ".tapewatch-", ".part"
@@ -44,10 +44,8 @@ def new_part(target: Path, job_id: str) -> Iterator[tuple[int, Path]]:
 
     Raises
     ------
-    NoSpaceError
-        The disk or the quota is full, here or in the body.
-    OSError
-        From the system.
+    OutputError
+        The system cannot write, here or in the body; `NoSpaceError` where the disk is full.
     """
     with _part_name(target, job_id) as part:
         # As for any file a program makes, the umask decides who may read it.
@@ -84,10 +82,8 @@ def write_text(target: Path, text: str, job_id: str) -> bool:
 
     Raises
     ------
-    NoSpaceError
-        The disk or the quota is full.
-    OSError
-        From the system.
+    OutputError
+        The system cannot write; `NoSpaceError` where the disk is full.
     """
     data = os.fsencode(text)
     if target.is_file() and not target.is_symlink() and target.read_bytes() == data:
@@ -114,10 +110,8 @@ def publish(source: Path, target: Path, job_id: str) -> None:
     ------
     RejectedError
         The target is neither ours nor the notebook's.
-    NoSpaceError
-        The disk or the quota is full.
-    OSError
-        From the system.
+    OutputError
+        The system cannot write; `NoSpaceError` where the disk is full.
     """
     require_own(target)
     with _part_name(target, job_id) as part:
@@ -154,7 +148,7 @@ def remove_leftovers(folder: Path) -> tuple[str, ...]:
 def _part_name(target: Path, job_id: str) -> Iterator[Path]:
     """Keep a name free for a file that will be renamed in the body, or else is removed."""
     part = part_path(target, job_id)
-    with space_errors(target):
+    with output_errors(target):
         make_folder(part.parent)
         part.unlink(missing_ok=True)
         try:

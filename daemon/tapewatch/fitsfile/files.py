@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tapewatch.errors import IncompleteFileError, NoSpaceError, RejectedError
+from tapewatch.errors import (
+    IncompleteFileError,
+    NoSpaceError,
+    OutputError,
+    RejectedError,
+    UnreachableFileError,
+)
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -61,15 +67,20 @@ def read_exactly(descriptor: int, offset: int, size: int) -> bytes:
     ------
     IncompleteFileError
         The file has become shorter since it was looked at.
+    UnreachableFileError
+        The system cannot read it now.
     """
-    data = os.pread(descriptor, size, offset)
+    data = b""
     while len(data) < size:  # Linux reads 2 GiB at most at once
-        more = os.pread(descriptor, size - len(data), offset + len(data))
+        try:
+            more = os.pread(descriptor, size - len(data), offset + len(data))
+        except OSError as error:
+            raise UnreachableFileError(f"cannot be read: {error.strerror}") from error
         if not more:
             raise IncompleteFileError(
                 f"truncated while being read: {offset + len(data):,} of {offset + size:,} bytes"
             )
-        data += more
+        data = data + more if data else more
     return data
 
 
@@ -81,14 +92,14 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 @contextmanager
-def space_errors(path: Path) -> Iterator[None]:
-    """Turn the system's word for a full disk or quota into `NoSpaceError`, naming the file."""
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says in the body into `OutputError`, naming the file."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise NoSpaceError(f"no space left to write {path}: {error.strerror}") from error
-        raise
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -88,10 +88,8 @@ class ProductWriter:
 
     Raises
     ------
-    NoSpaceError
-        The disk or the quota is full; from every method too.
-    OSError
-        From the system; from every method too.
+    OutputError
+        The system cannot write; from every method too. `NoSpaceError` where the disk is full.
     """
 
     def __init__(
@@ -119,7 +117,7 @@ class ProductWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # By way of the stack a full disk met in the body becomes NoSpaceError.
+        # By way of the stack what the system says in the body becomes OutputError.
         self._stack.__exit__(kind, error, traceback)
 
     def write(self, strip: npt.NDArray[np.float32]) -> None:

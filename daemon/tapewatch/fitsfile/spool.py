@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapewatch.errors import IncompleteFileError, RejectedError
-from tapewatch.fitsfile.files import space_errors, write_all
+from tapewatch.fitsfile.files import output_errors, write_all
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, scan_hdus
 
 MAX_UNPACKED = 2**32
@@ -216,7 +216,7 @@ def _unpacking(descriptor: int, kind: str, limit: int) -> Iterator[_Unpacking]:
 def _temporary() -> Iterator[int]:
     """Open a file without a name."""
     with (
-        space_errors(Path(tempfile.gettempdir())),
+        output_errors(Path(tempfile.gettempdir())),
         tempfile.TemporaryFile(prefix="tapewatch-", buffering=0) as file,
     ):
         yield file.fileno()

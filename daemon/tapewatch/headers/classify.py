@@ -17,6 +17,7 @@ Value = str | int | float | bool | None
 
 # Sensor temperatures outside this range, degrees C, are the codes of "no reading" (-99, -999 ...).
 _PLAUSIBLE_TEMPERATURE = (-98.0, 60.0)
+_LONGEST_EXPOSURE = 1e6  # seconds, eleven days
 _NO_FILTER = "none"
 
 
@@ -123,9 +124,11 @@ def _exposure_time(header: Cards) -> float:
         value = header.get(keyword)
         if value is None:
             continue
-        if _is_number(value) and 0 <= float(value) < math.inf:
+        if _is_number(value) and 0 <= value <= _LONGEST_EXPOSURE:
             return float(value)
-        raise RejectedError(f"{keyword} is {value!r}, expected seconds, 0 or more")
+        raise RejectedError(
+            f"{keyword} is {value!r}, expected seconds from 0 to {_LONGEST_EXPOSURE:g}"
+        )
     raise RejectedError(f"no exposure time: {_listed(dialects.EXPOSURE_KEYWORDS)} expected")
 
 
@@ -136,13 +139,13 @@ def _start(header: Cards) -> tuple[str, float]:
             continue
         try:
             moment = datetime.fromisoformat(str(value).strip())
-        except ValueError:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise RejectedError(
                 f"{keyword} is '{value}', expected a time as 2026-03-25T18:00:00"
             ) from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        moment = moment.astimezone(UTC)
         return moment.replace(tzinfo=None).isoformat(), moment.timestamp()
     raise RejectedError(f"no time of exposure: {_listed(dialects.TIME_KEYWORDS)} expected")
 
@@ -152,7 +155,7 @@ def _detector(header: Cards, shape: tuple[int, int]) -> Detector:
     if binning is None:
         raise RejectedError(f"no binning: {_listed(dialects.BINNING_KEYWORDS[0])} expected")
     settings = (
-        (keyword, str(value).strip())
+        (keyword, _setting(value))
         for keyword in dialects.SETTING_KEYWORDS
         if (value := header.get(keyword)) is not None
     )
@@ -197,6 +200,11 @@ def _text(header: Cards, keywords: Sequence[str]) -> str:
         if value is not None and (text := str(value).strip()):
             return text
     return ""
+
+
+def _setting(value: Value) -> str:
+    """Value of a setting as text: 100 and 100.0 are the same gain."""
+    return f"{value:.15g}" if _is_number(value) else str(value).strip()
 
 
 def _is_number(value: Value) -> TypeGuard[int | float]:

@@ -62,6 +62,7 @@ def of_master(
         cards["FILTER"] = (master.filter, "filter")
     history = [f"tapewatch {version}: median of {len(frames)} {master.kind} frames"]
     if bias is not None:
+        cards["CALSTAT"] = ("B", "corrections done: Bias")
         cards["TWBIAS"] = (bias.id, "ID of the master bias subtracted")
         history.append(f"  each less {bias.path}")
     if master.kind is Kind.FLAT:

@@ -18,8 +18,8 @@ from tapewatch.jobs.workplace import (
     processing_time,
 )
 from tapewatch.model import CalibrateFrame, Content, Kind, Product, Report
+from tapewatch.planning.identity import identify
 from tapewatch.planning.names import product_path
-from tapewatch.planning.plan import identify
 from tapewatch.science.calibrate import calibrate
 from tapewatch.science.quality import RunningStatistics
 
@@ -55,7 +55,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
     masters = {master.kind: load_master(place.output, master) for master in job.masters}
     bias, dark, flat = (masters.get(kind) for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
     statistics, hasher, saturated = RunningStatistics(), hashlib.sha256(), 0
-    target = place.output / product_path(job.frame)
+    target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
         with ProductWriter(target, cards, raw.shape, attempt) as writer:
@@ -85,7 +85,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
 
 def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:
     made_of = (data_hash, raw.header_hash, job.recipe)
-    path = product_path(job.frame)
+    path = product_path(job.frame.path)
     return Product(identify(*made_of), path, data_hash, raw.header_hash, job.recipe)
 
 

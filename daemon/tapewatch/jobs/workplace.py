@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,10 @@ from tapewatch.model import Frame, Master
 # cache, large enough that the calls do not count.
 STRIP = 1 << 17
 
-# Masters kept in a worker's memory between frames: one of each kind and one to change to.
-_CACHED_MASTERS = 4
+# Masters stay in a worker's memory between frames: a night's alternating filters and exposures
+# at 2048 x 2048 pixels, or one frame's at 4096 x 4096.
+_MEMORY_OF_MASTERS = 1 << 28  # bytes
+_MASTERS: dict[Path, NDArray[np.float32]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,8 @@ def check_space(place: Workplace) -> None:
         )
 
 
-@lru_cache(maxsize=_CACHED_MASTERS)
 def load_master(output: Path, master: Master) -> NDArray[np.float32]:
-    """Read a master; the last few stay in memory.
+    """Read a master; those used last stay in memory.
 
     Parameters
     ----------
@@ -132,6 +132,16 @@ def load_master(output: Path, master: Master) -> NDArray[np.float32]:
         The file is gone, or is not that master any more.
     """
     path = output / master.path
+    pixels = _MASTERS.pop(path, None)
+    if pixels is None:
+        pixels = _read_master(path, master)
+    _MASTERS[path] = pixels  # the last in order is the one used last
+    while len(_MASTERS) > 1 and sum(one.nbytes for one in _MASTERS.values()) > _MEMORY_OF_MASTERS:
+        del _MASTERS[next(iter(_MASTERS))]
+    return pixels
+
+
+def _read_master(path: Path, master: Master) -> NDArray[np.float32]:
     try:
         with open_frame(path) as stored:
             if stored.header.get("TWID") != master.id or stored.shape != master.detector.shape:

@@ -51,11 +51,16 @@ class LedgerReader:
 
     def identities(self, paths: Iterable[str] | None = None) -> dict[str, Identity]:
         """Give path and identity of every frame whose file is there, or of some of them."""
-        found = self._database.execute(
-            "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
-            " AND (?1 IS NULL OR path IN (SELECT value FROM json_each(?1)))",
-            (None if paths is None else json.dumps(list(paths)),),
-        )
+        if paths is None:
+            found = self._database.execute(
+                "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
+            )
+        else:
+            found = self._database.execute(
+                "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
+                " AND path IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(paths)),),
+            )
         return {path: Identity(**json.loads(text)) for path, text in found}
 
     def products(self) -> dict[str, str]:
@@ -96,13 +101,21 @@ class LedgerReader:
         return None if found is None else rows.read_object_frame(*found)
 
     def finished_objects(self, folder: str) -> tuple[str, ...]:
-        """Give the names of a folder's products less their ``w``, in order of exposure."""
+        """Give the names of a folder's products less their ``w``, in order of exposure.
+
+        Of products with the same pixels, as of a frame that was renamed or copied, one is given:
+        that of a raw frame that is there.
+        """
         found = self._database.execute(
-            "SELECT products.path FROM frames JOIN products ON products.frame = frames.path"
-            " WHERE folder = ? AND kind = ? ORDER BY start, name",
+            "SELECT products.path, data_hash FROM frames"
+            " JOIN products ON products.frame = frames.path"
+            " WHERE folder = ? AND kind = ? ORDER BY start, identity IS NULL, name",
             (folder, Kind.OBJECT),
         )
-        return tuple(path.rpartition("/")[2].removeprefix("w") for (path,) in found)
+        first_of = {data_hash or path: path for path, data_hash in reversed(found.fetchall())}
+        return tuple(
+            path.rpartition("/")[2].removeprefix("w") for path in reversed(first_of.values())
+        )
 
     def others(self, folder: str) -> tuple[str, ...]:
         """Give the names of a folder's rejected files, in order of name."""
@@ -117,20 +130,23 @@ class LedgerReader:
         found = self._database.execute("SELECT path FROM frames WHERE state = ?", (state,))
         return tuple(path for (path,) in found)
 
-    def any_object(self, paths: Sequence[str]) -> str | None:
-        """Give the first of the paths that is an object frame and not set aside."""
+    def frames_named(self, folder: str, names: Sequence[str]) -> list[tuple[str, State]]:
+        """Give path and state of a folder's frames of these names, which are in lower case."""
         found = self._database.execute(
-            "SELECT path FROM object_frames WHERE path IN (SELECT value FROM json_each(?))"
-            " AND state NOT IN (SELECT value FROM json_each(?)) ORDER BY path",
-            (json.dumps(paths), json.dumps(_SET_ASIDE)),
-        ).fetchone()
-        return None if found is None else str(found[0])
+            "SELECT path, state FROM frames WHERE folder = ?"
+            " AND lower(name) IN (SELECT value FROM json_each(?)) ORDER BY path",
+            (folder, json.dumps(names)),
+        )
+        return [(path, State(state)) for path, state in found]
 
     def folders(self, kind: Kind | None = None) -> set[str]:
         """Give every folder that holds a frame, or a frame of one kind."""
-        found = self._database.execute(
-            "SELECT DISTINCT folder FROM frames WHERE ?1 IS NULL OR kind = ?1", (kind,)
-        )
+        if kind is None:
+            found = self._database.execute("SELECT DISTINCT folder FROM frames")
+        else:
+            found = self._database.execute(
+                "SELECT DISTINCT folder FROM frames WHERE kind = ?", (kind,)
+            )
         return {folder for (folder,) in found}
 
     def masters(self) -> tuple[MasterRecord, ...]:
@@ -160,12 +176,10 @@ class LedgerReader:
 
     def frames(self, path: str | None = None) -> tuple[FrameRecord, ...]:
         """Give all frames, or the one of a path, in order of path."""
-        found = self._database.execute(
-            "SELECT path, state, reason, arrived, tries, frames.frame, frames.statistics, product"
-            " FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path"
-            " WHERE ?1 IS NULL OR path = ?1 ORDER BY path",
-            (path,),
-        )
+        if path is None:
+            found = self._database.execute("SELECT * FROM all_frames ORDER BY path")
+        else:
+            found = self._database.execute("SELECT * FROM all_frames WHERE path = ?", (path,))
         return tuple(rows.read_record(*row) for row in found)
 
     def note(self, key: str) -> str:

@@ -1,7 +1,7 @@
 """Rows of the state file as the dataclasses of the model, and back: JSON in text columns."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -76,7 +76,15 @@ class MasterRecord:
 
 def to_json(value: Any) -> str:  # noqa: ANN401  (any dataclass of the model)
     """Write a dataclass of the model as JSON."""
-    return json.dumps(asdict(value), separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  (any dataclass of the model)
+    """Give the fields of a dataclass; `dataclasses.asdict` would copy them all, at some cost."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_ENCODER = json.JSONEncoder(default=_fields, separators=(",", ":"))
 
 
 @lru_cache(maxsize=1 << 14)  # frames are immutable, and read at every plan

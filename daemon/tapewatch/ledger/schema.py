@@ -32,6 +32,8 @@ CREATE TABLE frames (
     tries INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX frames_by_folder ON frames (folder, kind, state);
+CREATE INDEX frames_by_name ON frames (folder, lower(name));
+CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
 CREATE TABLE masters (
     id TEXT PRIMARY KEY,
@@ -58,6 +60,9 @@ CREATE TABLE products (
     statistics TEXT NOT NULL,
     made_at REAL NOT NULL
 );
+CREATE VIEW all_frames AS
+    SELECT path, state, reason, arrived, tries, frames.frame, frames.statistics, product
+    FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path;
 CREATE VIEW object_frames AS
     SELECT path, folder, identity, state, frames.frame, data_hash, header_hash, product
     FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tapewatch.errors import FatalError
 from tapewatch.ledger import schema
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
@@ -34,13 +35,16 @@ class Ledger(LedgerReader):
         if self._database.in_transaction:
             yield self._database
             return
-        self._database.execute("BEGIN IMMEDIATE")
         try:
-            yield self._database
-        except BaseException:
-            self._database.rollback()
-            raise
-        self._database.commit()
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.rollback()
+                raise
+            self._database.commit()
+        except sqlite3.Error as error:
+            raise FatalError(f"the state file {self.path} cannot be written: {error}") from error
 
     def first_start(self, now: float) -> float:
         """Give when this ledger was first used, seconds since 1970; the first call records it."""

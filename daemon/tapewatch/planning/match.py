@@ -8,6 +8,7 @@ from tapewatch.parameters import Parameters
 
 _DAY = 86400.0
 _SAME_EXPOSURE = 0.001
+_DECIMALS = 6  # of seconds: 0.2 and 0.4 s are equally far from 0.3 s
 _LARGE_SCALE = 3.0  # darks scaled by more, up or down, are flagged
 
 
@@ -146,7 +147,8 @@ def _too_warm(master: Master, frame: Frame, parameters: Parameters) -> bool:
 
 def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
     def key(master: Master) -> tuple[object, ...]:
-        nearest_then_longer = (abs(master.exptime - frame.exptime), -master.exptime)
+        away = round(abs(master.exptime - frame.exptime), _DECIMALS)
+        nearest_then_longer = (away, -master.exptime)
         return (
             master.folder != frame.folder,
             nearest_then_longer if master.kind is Kind.DARK else (),

@@ -5,11 +5,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from tapewatch.model import Frame, Kind
+from tapewatch.model import Kind
 from tapewatch.planning.sets import CalibrationSet
 
 _CLEAN = re.compile(r"[^A-Za-z0-9._+-]")
 _MOST_DECIMALS = 6
+_LONGEST_FILTER = 40  # a file name has room for 255 bytes in all
 _COMPRESSED = (".gz", ".bz2", ".fz")
 
 
@@ -32,41 +33,38 @@ def product_name(raw_name: str) -> str:
     return f"w{raw_name}"
 
 
-def product_path(frame: Frame) -> str:
+def product_path(path: str) -> str:
     """Path of a frame's product.
 
     Parameters
     ----------
-    frame : Frame
-        The raw frame.
+    path : str
+        Of the raw frame, relative to the watched folder.
 
     Returns
     -------
     str
         Relative to the output folder.
     """
-    name = product_name(frame.name)
-    return f"{frame.folder}/{name}" if frame.folder else name
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{product_name(name)}"
 
 
-def raw_twins(path: str) -> tuple[str, ...]:
-    """Paths of other raw frames whose product would have the same name.
+def names_of_twins(path: str) -> tuple[str, ...]:
+    """Names that raw frames can have whose product is that of a given one.
 
     Parameters
     ----------
     path : str
-        Of a raw frame.
+        Of a raw frame, as ``night/X.fits.gz``.
 
     Returns
     -------
     tuple of str
-        As ``x.fits.gz``, ``x.fits.bz2`` and ``x.fits.fz`` for ``x.fits``.
+        In lower case, its own among them: ``x.fits``, ``x.fits.gz``, ``x.fits.bz2``, ``x.fits.fz``.
     """
-    plain = path
-    for suffix in _COMPRESSED:
-        if path.lower().endswith(suffix):
-            plain = path[: -len(suffix)]
-    return tuple(twin for twin in (plain, *(plain + end for end in _COMPRESSED)) if twin != path)
+    plain = product_name(path.rpartition("/")[2]).removeprefix("w").lower()
+    return plain, *(plain + suffix for suffix in _COMPRESSED)
 
 
 def clean_filter(name: str, others: Collection[str] = ()) -> str:
@@ -83,9 +81,10 @@ def clean_filter(name: str, others: Collection[str] = ()) -> str:
     Returns
     -------
     str
-        Of ``A-Za-z0-9._+-`` alone; with ``-`` and 6 digits of a hash where anything was changed.
+        Of ``A-Za-z0-9._+-`` alone, 40 at most; with ``-`` and 6 digits of a hash where anything
+        was changed.
     """
-    cleaned = _CLEAN.sub("_", name)
+    cleaned = _CLEAN.sub("_", name)[:_LONGEST_FILTER]
     twins = any(other != name and other.lower() == name.lower() for other in others)
     if cleaned == name and not twins:
         return name
@@ -105,7 +104,7 @@ def exposure_text(exptime: float, others: Iterable[float] = ()) -> str:
     Returns
     -------
     str
-        ``180``, or ``0.25`` beside a dark of 0.3 s.
+        ``180``, or ``0.4`` beside a dark of 0.5 s.
     """
     different = {other for other in others if other != exptime}
     for decimals in range(_MOST_DECIMALS):
@@ -153,6 +152,22 @@ def stems(sets: Sequence[CalibrationSet], combined: Collection[str] = ()) -> Map
         for one in rivals:
             named[one.id] = stem if one is plain else f"{stem}-{one.id[:6]}"
     return named
+
+
+def stem_of(one: CalibrationSet) -> str:
+    """Name of a set by itself, whatever else the folder holds, for the versions of its master.
+
+    Parameters
+    ----------
+    one : CalibrationSet
+        The set.
+
+    Returns
+    -------
+    str
+        ``wbias``, ``wdark180s``, ``wflatR`` ...
+    """
+    return base_stems([one])[0]
 
 
 def base_stems(sets: Sequence[CalibrationSet]) -> list[str]:

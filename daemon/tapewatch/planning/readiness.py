@@ -122,14 +122,14 @@ def readiness(
     if count >= needed and not growing:
         return Readiness(ready=True)
     night = night_end(one.arrived, parameters)
-    enough = count >= min(parameters.mincal, needed)
-    quiet = one.arrived + quiet_after(one, parameters.setquiet) if enough else math.inf
+    fewest = min(parameters.mincal, needed)
+    quiet = one.arrived + quiet_after(one, parameters.setquiet) if count >= fewest else math.inf
     ready_at = min(quiet, night)
     if now >= ready_at:
         return Readiness(ready=True)
     have = f"{count} of {needed} {one.kind} frames"
     if math.isinf(ready_at):
-        return Readiness(ready=False, reason=f"{have}, at least {parameters.mincal} are needed")
+        return Readiness(ready=False, reason=f"{have}, at least {fewest} are needed")
     clock = datetime.fromtimestamp(ready_at, UTC).strftime("%H:%M:%S UTC")
     return Readiness(
         ready=False, reason=f"{have}, taken as they are at {clock}", look_again=ready_at

@@ -8,7 +8,7 @@ SETGAP hours lie between two exposures.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
@@ -29,10 +29,24 @@ class CalibrationSet:
         At least one, in order of (start of exposure, path).
     detector : Detector
         How they were read out; settings that only some of them name are included.
+
+    Attributes
+    ----------
+    id : str
+        Hash of what its frames agree on and of where it begins, 16 hexadecimal digits.
     """
 
     frames: tuple[CalibrationFrame, ...]
     detector: Detector
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        first = self.frames[0].frame
+        key = (self.kind, self.folder, self.detector, self.last.filter)
+        begins = (first.exptime, first.temperature, first.start)
+        object.__setattr__(
+            self, "id", hashlib.sha256(repr((key, begins)).encode()).hexdigest()[:16]
+        )
 
     @property
     def last(self) -> Frame:
@@ -65,13 +79,6 @@ class CalibrationSet:
         return (self.frames[0].frame.start + self.last.start) / 2
 
     @property
-    def id(self) -> str:
-        """Hash of what its frames agree on and of where it begins, 16 hexadecimal digits."""
-        first = self.frames[0].frame
-        key = (self.kind, self.folder, self.detector, self.last.filter, first.exptime, first.start)
-        return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
-
-    @property
     def arrived(self) -> float:
         """When its last frame came, seconds since 1970."""
         return max(member.arrived for member in self.frames)
@@ -95,7 +102,7 @@ def find_sets(
     Parameters
     ----------
     frames : iterable of CalibrationFrame
-        In any order. Of frames with the same pixels the first one counts.
+        In any order. Of frames of a set with the same pixels the first one counts.
     temptol : float
         Degrees C that darks of one set may differ (TEMPTOL).
     setgap : float
@@ -107,10 +114,10 @@ def find_sets(
         In order of kind (bias, dark, flat), then of time.
     """
     groups: dict[object, list[CalibrationFrame]] = defaultdict(list)
-    for member in first_of_each_content(frames):
+    for member in frames:
         groups[_agreement(member.frame)].append(member)
     sets = [
-        CalibrationSet(tuple(members), detector)
+        CalibrationSet(_first_of_each_content(members), detector)
         for group in groups.values()
         for detector, alike in _by_settings(group)
         for members in _cut(alike, temptol, setgap)
@@ -119,35 +126,19 @@ def find_sets(
     return tuple(sorted(sets, key=lambda one: (order.index(one.kind), one.last.start, one.id)))
 
 
-def first_of_each_content(frames: Iterable[CalibrationFrame]) -> list[CalibrationFrame]:
-    """Frames in order of (start, path), each content once.
-
-    Parameters
-    ----------
-    frames : iterable of CalibrationFrame
-        In any order.
-
-    Returns
-    -------
-    list of CalibrationFrame
-        Without those whose pixels an earlier one has, too.
-    """
-    ordered = sorted(frames, key=lambda member: (member.frame.start, member.frame.path))
-    seen: set[tuple[str, Kind, str]] = set()
-    kept = []
-    for member in ordered:
-        if member.data_hash is not None:
-            content = (member.frame.folder, member.frame.kind, member.data_hash)
-            if content in seen:
-                continue
-            seen.add(content)
-        kept.append(member)
-    return kept
+def _first_of_each_content(members: Iterable[CalibrationFrame]) -> tuple[CalibrationFrame, ...]:
+    """Order frames by (start, path), and leave out those whose pixels an earlier one has, too."""
+    first_of: dict[str, CalibrationFrame] = {}
+    for member in sorted(members, key=lambda member: (member.frame.start, member.frame.path)):
+        first_of.setdefault(member.data_hash or member.frame.path, member)
+    return tuple(first_of.values())
 
 
 def _agreement(frame: Frame) -> object:
     """Key that frames of one set share, the optional settings apart."""
-    return frame.folder, frame.kind, frame.filter, replace(frame.detector, settings=())
+    detector = frame.detector
+    read_out = detector.camera, detector.shape, detector.binning, detector.window
+    return frame.folder, frame.kind, frame.filter, read_out
 
 
 def _by_settings(
@@ -159,12 +150,14 @@ def _by_settings(
         for keyword, value in member.frame.detector.settings:
             values[keyword].add(value)
     common = {keyword: min(found) for keyword, found in values.items() if len(found) == 1}
-    groups: dict[Detector, list[CalibrationFrame]] = defaultdict(list)
+    groups: dict[tuple[tuple[str, str], ...], list[CalibrationFrame]] = defaultdict(list)
     for member in members:
         settings = common | dict(member.frame.detector.settings)
-        detector = replace(member.frame.detector, settings=tuple(sorted(settings.items())))
-        groups[detector].append(member)
-    return list(groups.items())
+        groups[tuple(sorted(settings.items()))].append(member)
+    return [
+        (replace(members[0].frame.detector, settings=settings), group)
+        for settings, group in groups.items()
+    ]
 
 
 def _cut(

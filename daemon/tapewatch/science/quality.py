@@ -82,8 +82,8 @@ class RunningStatistics:
         before, count = self._count, values.size
         mean = float(np.add.reduce(values)) / count
         values -= mean
-        rows = (values[start : start + ROW] for start in range(0, count, ROW))
-        squares = sum(float(np.dot(row, row)) for row in rows)
+        rows, rest = values[: count - count % ROW].reshape(-1, ROW), values[count - count % ROW :]
+        squares = float(np.vecdot(rows, rows).sum() + np.dot(rest, rest))
         shift = mean - self._mean
         self._count = before + count
         self._mean += shift * count / self._count

@@ -9,14 +9,14 @@ from pebble import ProcessExpired
 from tapewatch.errors import (
     IncompleteFileError,
     MasterLostError,
-    NoSpaceError,
+    OutputError,
     RejectedError,
     TapewatchError,
 )
 from tapewatch.facts import TRIES
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
-from tapewatch.model import BuildMaster, CalibrateFrame, Job, Report, State
+from tapewatch.model import BuildMaster, CalibrateFrame, Job, MeasureFrame, Report, State
 from tapewatch.service import lines
 from tapewatch.service.queue import key_of
 
@@ -40,7 +40,7 @@ class Booking:
         self._ledger = ledger
         self._log = log
         self._rescan = rescan
-        self._not_before: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}  # by the monotonic clock, as the next
         self._held_until = 0.0
         self._degraded = False
         self.done: Counter[str] = Counter()
@@ -50,20 +50,20 @@ class Booking:
 
     def may_start(self, key: str) -> bool:
         """Tell whether a job need not wait after a failure."""
-        return self._not_before.get(key, 0.0) <= time.time()
+        return self._not_before.get(key, 0.0) <= time.monotonic()
 
     @property
     def held(self) -> bool:
         """Whether all work is held for the sake of the output disk."""
-        return time.time() < self._held_until
+        return time.monotonic() < self._held_until
 
     def next_look(self) -> float | None:
-        """When something that was held can go on, seconds since 1970."""
-        now = time.time()
+        """Seconds until something that was held can go on."""
+        now = time.monotonic()
+        times = [*self._not_before.values(), *([self._held_until] if self.held else [])]
+        # What is over by now is told once more: it may not have been when jobs were chosen.
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
-        return min(
-            [*self._not_before.values(), *([self._held_until] if self.held else [])], default=None
-        )
+        return max(min(times) - now, 0.0) if times else None
 
     def begin(self, job: Job) -> int:
         """Count a try before the work begins: what kills its worker, or us, ends after `TRIES`.
@@ -103,6 +103,7 @@ class Booking:
                 known.get(frame.path) != identity
                 for frame, identity in zip(job.frames, report.identities, strict=True)
             ):
+                self.take_back(job)
                 self._suspect(job, "")
                 return
             self._ledger.set_master(job.master, report.statistics, report.ended)
@@ -118,8 +119,9 @@ class Booking:
             self._ledger.set_content(job.frame.path, report)
             self.done["frames_measured"] += 1
             self._log.info("frame.measured", **lines.of_frame(job, report))
-        if self._degraded:
+        if self._degraded and not isinstance(job, MeasureFrame):  # which writes nothing
             self._degraded = False
+            self._ledger.set_note("output_trouble", "")
             self._log.info("service.restored")
 
     def fail(self, job: Job, error: BaseException, tries: int) -> None:
@@ -135,7 +137,7 @@ class Booking:
             How many it has been.
         """
         reason = reason_of(error)
-        if isinstance(error, NoSpaceError):
+        if isinstance(error, OutputError):
             self.take_back(job)
             self.degrade(reason)
         elif isinstance(error, MasterLostError):
@@ -149,7 +151,7 @@ class Booking:
         elif tries >= TRIES:
             self._give_up(job, State.FAILED, f"{reason} ({tries} tries)")
         else:
-            self._not_before[key_of(job)] = time.time() + _PAUSE * 2**tries
+            self._not_before[key_of(job)] = time.monotonic() + _PAUSE * 2 ** (tries - 1)
             self._log.warning("job.retry", **lines.of_job(job), reason=reason, tries=tries)
 
     def take_back(self, job: Job) -> None:
@@ -173,14 +175,15 @@ class Booking:
         reason : str
             What is wrong with the output folder.
         """
-        self._held_until = time.time() + self._rescan
+        self._held_until = time.monotonic() + self._rescan
         if not self._degraded:
             self._degraded = True
+            self._ledger.set_note("output_trouble", reason)
             self._log.error("service.degraded", reason=reason)
 
     def _suspect(self, job: Job, reason: str) -> None:
         """Have the files of a job looked at again: one was cut short, or is gone."""
-        self._not_before[key_of(job)] = time.time() + _PAUSE
+        self._not_before[key_of(job)] = time.monotonic() + _PAUSE
         if isinstance(job, BuildMaster):
             # All of them were whole when they were measured: what changed will be seen.
             self.suspects |= {frame.path: "" for frame in job.frames}

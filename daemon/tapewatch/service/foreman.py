@@ -7,33 +7,35 @@ which masters can be used, by planning, too.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from tapewatch.errors import NoSpaceError
+from tapewatch.errors import MasterLostError, OutputError
 from tapewatch.facts import gather
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
-from tapewatch.model import BuildMaster, Job, Kind, ObjectFrame, Report, State
+from tapewatch.model import BuildMaster, CalibrateFrame, Job, Kind, ObjectFrame, State
 from tapewatch.parameters import Parameters
-from tapewatch.planning.plan import Plan, plan
+from tapewatch.planning.decisions import Facts, Plan
+from tapewatch.planning.plan import plan
 from tapewatch.service import lines
 from tapewatch.service.booking import Booking, reason_of
+from tapewatch.service.crew import Crew
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.queue import Queue, key_of
 from tapewatch.workers import Workers
 
+_REST = 5.0  # times what planning a folder took, before it is planned for another frame
 _TIDY_EVERY = 1.0  # seconds, while there is work
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    """A job that a worker has."""
+class _Known:
+    """The last plan of a folder's sets, and what it was made of."""
 
-    job: Job
-    future: Future[Report]
-    tries: int
+    facts: Facts
+    finish: bool
+    plan: Plan
 
 
 class Foreman:
@@ -63,30 +65,34 @@ class Foreman:
     ) -> None:
         self._parameters = parameters
         self._ledger = ledger
-        self._workers = workers
+        self._crew = Crew(workers, wake)
         self._log = log
-        self._wake = wake
         self._housekeeping = Housekeeping(parameters.output, ledger, log)
         self.booking = Booking(ledger, log, parameters.rescan)
         self._queue = Queue()
-        self._running: dict[str, _Running] = {}
         self._look_again: dict[str, float] = {}
+        self._known: dict[str, _Known] = {}
         self._masters: dict[str, object] = {}  # folder -> what could be used when last planned
         self._reasons_outdated: set[str] = set()
         self._waiting: dict[str, str] = {}  # object frame -> what it waits for
         self._told: set[str] = set()
-        self._attempts = 0
+        self._put_off: set[str] = set()  # folders to be planned a little later
+        self._rest_until: dict[str, float] = {}  # by the monotonic clock
         self._tidied = 0.0
 
     @property
     def working(self) -> bool:
         """Whether anything is being done, or could be now or after a pause."""
-        return bool(self._running) or (bool(self._queue) and not self.booking.held)
+        return bool(self._crew or self._put_off) or (bool(self._queue) and not self.booking.held)
 
     def next_look(self) -> float | None:
         """When time alone will change what can be done, seconds since 1970."""
-        times = [*self._look_again.values(), self.booking.next_look()]
-        return min((moment for moment in times if moment is not None), default=None)
+        now, clock = time.time(), time.monotonic()
+        times = [*self._look_again.values()]
+        times += [now + self._rest_until[folder] - clock for folder in self._put_off]
+        if (seconds := self.booking.next_look()) is not None:
+            times.append(now + seconds)
+        return min(times, default=None)
 
     def plan(self, changed: Iterable[str], *, finish: bool = False) -> None:
         """Plan what a change concerns.
@@ -110,7 +116,11 @@ class Foreman:
         for folder, frames in objects.items():
             self._plan_objects(folder, tuple(frames), finish=finish)
             self._housekeeping.touch(folder)
-        self._plan_folders(folders, finish=finish)
+        # A large folder is not planned at each of its frames, lest that take all the time.
+        clock = time.monotonic()
+        folders |= self._put_off
+        self._put_off = {one for one in folders if clock < self._rest_until.get(one, 0.0)}
+        self._plan_folders(folders - self._put_off, finish=finish)
 
     def plan_due(self, *, finish: bool = False) -> None:
         """Plan the folders for which the time has come.
@@ -124,18 +134,19 @@ class Foreman:
         due = {folder for folder, moment in self._look_again.items() if moment <= now}
         self._plan_folders(due, finish=finish)
 
-    def forget_lost(self) -> None:
-        """Forget the masters and products whose files are gone, so that they are made again."""
-        output = self._parameters.output
-        with self._ledger.batch():
-            for path, product in self._ledger.products().items():
-                if not (output / product).exists():
-                    self._ledger.forget_product(path)
-                    self._log.warning("product.lost", file=path, reason=f"{product} is gone")
-            for one in self._ledger.masters():
-                if one.in_use and not (output / one.master.path).exists():
-                    self._ledger.forget_master(one.master.id)
-                    self._log.warning("master.lost", reason=f"{one.master.path} is gone")
+    def look_for_lost(self) -> set[str]:
+        """See that masters and products are still on disk.
+
+        Returns
+        -------
+        set of str
+            Paths of the frames to be planned anew, for they have to be made again.
+        """
+        try:
+            return self._housekeeping.forget_lost()
+        except OutputError as error:
+            self.booking.degrade(str(error))
+            return set()
 
     def plan_all(self, *, finish: bool = False) -> None:
         """Plan every folder, with the object frames that are done: at start, and for ``once``.
@@ -169,7 +180,11 @@ class Foreman:
     def _plan_folders(self, folders: set[str], *, finish: bool) -> None:
         """Plan the sets of folders, and all object frames that other masters than before suit."""
         concerned: set[str] = set()
-        for folder in sorted(folders):
+        to_plan = set(folders)
+        while to_plan:
+            folder = min(to_plan)
+            to_plan.remove(folder)
+            began = time.monotonic()
             made = self._plan(folder, (), finish=finish)
             self._look_again.pop(folder, None)
             if made.look_again is not None:
@@ -179,11 +194,18 @@ class Foreman:
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
             if self._ledger.set_in_use(folder, in_use):
                 concerned |= self._ledger.folders(Kind.OBJECT)
+                # Darks and flats of other folders may want one of these biases. This ends: which
+                # biases are in use depends on the frames of their own folder alone.
+                if any(one.calibration_set.kind is Kind.BIAS for one in made.sets):
+                    others = self._ledger.folders(Kind.DARK) | self._ledger.folders(Kind.FLAT)
+                    to_plan |= others - {folder}
             usable = frozenset((one.master.id, one.master.built) for one in made.sets if one.master)
             if self._masters.get(folder) != usable:
                 self._masters[folder] = usable
                 concerned.add(folder)
             self._reasons_outdated.add(folder)
+            clock = time.monotonic()
+            self._rest_until[folder] = clock + _REST * (clock - began)
         for folder in sorted(concerned):
             frames = self._ledger.object_frames(folder, finished=True)
             self._plan_objects(folder, frames, finish=finish)
@@ -195,23 +217,33 @@ class Foreman:
     def _plan(self, folder: str, frames: tuple[ObjectFrame, ...], *, finish: bool) -> Plan:
         """Plan a folder's sets and some of its object frames, and queue the jobs."""
         facts = gather(self._ledger, folder, frames)
-        made = plan(facts, self._parameters, time.time(), finish=finish)
+        known = self._still_known(folder, facts, finish=finish) if frames else None
+        made = plan(facts, self._parameters, time.time(), finish=finish, known=known)
+        sets = replace(made, jobs=(), verdicts=(), matches={})
+        self._known[folder] = _Known(replace(facts, objects=()), finish, sets)
         planned = {key_of(job) for job in made.jobs}
         decided = {one.frame.path for one in frames}
 
         def stays(job: Job) -> bool:
-            other_object = (
-                not isinstance(job, BuildMaster)
-                and job.frame.kind is Kind.OBJECT
-                and job.frame.path not in decided
-            )
-            return other_object or key_of(job) in planned
+            of_object = not isinstance(job, BuildMaster) and job.frame.kind is Kind.OBJECT
+            return of_object or key_of(job) in planned
 
-        self._queue.drop_others(folder, stays)
-        self._queue.put(job for job in made.jobs if key_of(job) not in self._running)
+        if known is None:
+            self._queue.drop_others(folder, stays)
+        for path in decided - planned:
+            self._queue.drop(path, folder)
+        self._queue.put(job for job in made.jobs if not self._crew.has(key_of(job)))
         self._ledger.set_verdicts((one.path, one.state, one.reason) for one in made.verdicts)
         self._note(made, planned)
         return made
+
+    def _still_known(self, folder: str, facts: Facts, *, finish: bool) -> Plan | None:
+        """Give the last plan of a folder, if its sets hold: they cost most, and seldom change."""
+        last = self._known.get(folder)
+        if last is None or (last.facts, last.finish) != (replace(facts, objects=()), finish):
+            return None
+        look_again = last.plan.look_again
+        return last.plan if look_again is None or time.time() < look_again else None
 
     def _note(self, made: Plan, planned: set[str]) -> None:
         """Log the sets that are being combined, and note the object frames that have to wait."""
@@ -232,21 +264,33 @@ class Foreman:
             self._told.add(path)
             self._log.info("frame.waiting", file=path, reason=self._waiting[path])
 
-    def hand_out(self) -> None:
-        """Give jobs to the workers, the most urgent first, one more than there are workers."""
-        starting: list[tuple[Job, int]] = []
-        with self._ledger.batch():
-            while len(self._running) + len(starting) <= self._workers.count:
-                job = None if self.booking.held else self._queue.pop(self.booking.may_start)
-                if job is None:
-                    break
-                if tries := self.booking.begin(job):
-                    starting.append((job, tries))
-        for job, tries in starting:
-            self._attempts += 1
-            future = self._workers.start(job, f"{self._attempts:x}")
-            self._running[key_of(job)] = _Running(job, future, tries)
-            future.add_done_callback(lambda _: self._wake())
+    def choose(self) -> list[tuple[Job, int]]:
+        """Choose the most urgent jobs, as many as can be handed out.
+
+        Returns
+        -------
+        list of (Job, int)
+            Each with the number of its try, to be handed out when the ledger has it on disk.
+        """
+        chosen: list[tuple[Job, int]] = []
+        while len(chosen) < self._crew.places and not self.booking.held:
+            job = self._queue.pop(self.booking.may_start)
+            if job is None:
+                break
+            if tries := self.booking.begin(job):
+                chosen.append((job, tries))
+        return chosen
+
+    def hand_out(self, chosen: Iterable[tuple[Job, int]]) -> None:
+        """Give jobs to the workers.
+
+        Parameters
+        ----------
+        chosen : iterable of (Job, int)
+            What `choose` gave.
+        """
+        for job, tries in chosen:
+            self._crew.start(job, tries)
 
     def collect(self) -> set[str]:
         """Book the jobs that have ended.
@@ -256,17 +300,16 @@ class Foreman:
         set of str
             Paths of the frames that they concern, to be planned anew.
         """
-        ended = [(key, running) for key, running in self._running.items() if running.future.done()]
         changed: set[str] = set()
         with self._ledger.batch():
-            for key, running in ended:
-                del self._running[key]
-                job = running.job
-                error = running.future.exception()
+            for one in self._crew.ended():
+                job, error = one.job, one.future.exception()
                 if error is None:
-                    self.booking.succeed(job, running.future.result())
+                    self.booking.succeed(job, one.future.result())
                 else:
-                    self.booking.fail(job, error, running.tries)
+                    self.booking.fail(job, error, one.tries)
+                if isinstance(error, MasterLostError):
+                    changed |= self._frames_of(job, error.master_id)
                 if isinstance(job, BuildMaster):
                     changed.add(job.frames[0].path)
                 else:
@@ -274,11 +317,20 @@ class Foreman:
                     self._told.discard(job.frame.path)
         return changed
 
+    def _frames_of(self, job: Job, master_id: str) -> set[str]:
+        """Give the paths of the frames of which a master can be made again."""
+        masters = job.masters if isinstance(job, CalibrateFrame) else ()
+        if isinstance(job, BuildMaster) and job.bias is not None:
+            masters = (job.bias,)
+        folders = {master.folder for master in masters if master.id == master_id}
+        frames = (self._ledger.calibration_frames(folder) for folder in folders)
+        return {one.frame.path for found in frames for one in found}
+
     def _with_output(self, action: Callable[[], None]) -> None:
         """Do what writes to the output folder; a full or vanished disk is told, not fatal."""
         try:
             action()
-        except (OSError, NoSpaceError) as error:
+        except (OSError, OutputError) as error:
             self.booking.degrade(reason_of(error))
 
     def stop(self, grace: float) -> None:
@@ -289,12 +341,8 @@ class Foreman:
         grace : float
             Seconds.
         """
-        deadline = time.monotonic() + grace
-        for running in self._running.values():
-            left = deadline - time.monotonic()
-            if left > 0:
-                wait([running.future], left)
+        self._crew.wait(grace)
         self.plan(self.collect())
-        for running in self._running.values():
-            self.booking.take_back(running.job)
+        for job in self._crew.abandon():
+            self.booking.take_back(job)
         self._with_output(self._housekeeping.write_lists)

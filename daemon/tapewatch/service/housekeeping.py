@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tapewatch.errors import RejectedError
+from tapewatch.errors import OutputError, RejectedError
 from tapewatch.fitsfile.atomic import publish
 from tapewatch.fitsfile.ownership import Owner, owner
 from tapewatch.ledger import Ledger
 from tapewatch.lists import suits_list, write_lists
 from tapewatch.log import Log
 from tapewatch.model import Master
-from tapewatch.planning.plan import Plan
+from tapewatch.planning.decisions import Plan
+from tapewatch.whereabouts import FOLDER, NOTE
 
 
 class Housekeeping:
@@ -51,6 +52,35 @@ class Housekeeping:
         }
         self._outdated.add(folder)
 
+    def forget_lost(self) -> set[str]:
+        """Forget the masters and products whose files are gone, so that they are made again.
+
+        Returns
+        -------
+        set of str
+            Paths of frames to be planned anew.
+
+        Raises
+        ------
+        OutputError
+            The output folder itself is gone: nothing is known of the files in it.
+        """
+        if not (self._output / FOLDER / NOTE).exists():
+            raise OutputError(f"{self._output} is not there, or not as it was: is it unmounted?")
+        lost = set()
+        for path, product in self._ledger.products().items():
+            if not (self._output / product).exists():
+                self._ledger.forget_product(path)
+                self._log.warning("product.lost", file=path, reason=f"{product} is gone")
+                lost.add(path)
+        for one in self._ledger.masters():
+            if one.in_use and not (self._output / one.master.path).exists():
+                self._ledger.forget_master(one.master.id)
+                self._log.warning("master.lost", reason=f"{one.master.path} is gone")
+                beside = self._ledger.calibration_frames(one.master.folder)
+                lost |= {each.frame.path for each in beside}
+        return lost
+
     def touch(self, folder: str) -> None:
         """Take note that products of a folder were made.
 
@@ -65,18 +95,17 @@ class Housekeeping:
         """Write the lists of all folders in which something was done."""
         for folder in list(self._outdated):
             objects = self._ledger.finished_objects(folder)
-            for name in objects:
-                if not suits_list(name) and f"{folder}/{name}" not in self._told:
-                    self._told.add(f"{folder}/{name}")
+            for path in (_path(folder, name) for name in objects if not suits_list(name)):
+                if path not in self._told:
+                    self._told.add(path)
                     reason = "left out of wobj.list: TAPE cuts names at blanks and #"
-                    self._log.warning("list.name_unfit", file=name, reason=reason)
+                    self._log.warning("list.name_unfit", file=path, reason=reason)
             lists = {
                 **self._lists.get(folder, {}),
                 "wobj": objects,
                 "others": self._ledger.others(folder),
             }
-            if any(lists.values()):
-                write_lists(self._output / folder, lists, "list")
+            write_lists(self._output / folder, lists, "list")
             self._outdated.discard(folder)
 
     def _publish(self, folder: str, plan: Plan) -> None:
@@ -90,7 +119,8 @@ class Housekeeping:
         kept = {master.id for master in plan.kept}
         names = {path: master for path, master in held.items() if master in kept}
         for name, master in wanted.items():
-            if held.get(name) == master.id or self._give(folder, name, master):
+            stands = held.get(name) == master.id and (self._output / folder / name).exists()
+            if stands or self._give(folder, name, master):
                 names[name] = master.id
         for name in held.keys() - names.keys():
             self._take(folder, name)
@@ -98,17 +128,16 @@ class Housekeeping:
             self._ledger.set_names(folder, names)
 
     def _give(self, folder: str, name: str, master: Master) -> bool:
-        target = self._output / folder / name
+        path = _path(folder, name)
+        target = self._output / path
+        if not (self._output / master.path).exists():  # the next scan will find that it is lost
+            return False
         try:
             publish(self._output / master.path, target, f"name-{master.id}")
-        except FileNotFoundError:
-            self._ledger.forget_master(master.id)
-            self._log.warning("master.lost", reason=f"{master.path} is gone")
-            return False
         except RejectedError as error:
-            if str(target) not in self._told:
-                self._told.add(str(target))
-                self._log.warning("master.name_taken", file=name, reason=str(error))
+            if path not in self._told:
+                self._told.add(path)
+                self._log.warning("master.name_taken", file=path, reason=str(error))
             return False
         return True
 
@@ -116,3 +145,8 @@ class Housekeeping:
         target = self._output / folder / name
         if owner(target) is Owner.OURS:
             target.unlink(missing_ok=True)
+
+
+def _path(folder: str, name: str) -> str:
+    """Give the path of a file relative to the output folder."""
+    return f"{folder}/{name}" if folder else name

@@ -5,18 +5,27 @@ what made us look, how often, or in which order.
 """
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tapewatch.arrival.scan import Irregular, Rules, examine, scan
-from tapewatch.arrival.settle import Observation, judge, renew
+from tapewatch.arrival.scan import (
+    Irregular,
+    Rules,
+    examine,
+    is_folder,
+    printable,
+    root_identity,
+    scan,
+)
+from tapewatch.arrival.settle import Observation, Verdict, judge, renew
 from tapewatch.errors import IncompleteFileError, RejectedError, RetriableError
 from tapewatch.fitsfile.read import Inspection, inspect
-from tapewatch.headers.classify import classify, is_notebook_product, is_own_product
+from tapewatch.headers.classify import is_own_product
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
-from tapewatch.model import Frame, Identity, Kind, State
+from tapewatch.model import Identity, State
 from tapewatch.parameters import Parameters
-from tapewatch.planning.names import product_path, raw_twins
+from tapewatch.service.register import Register, changed
 
 _DAY = 86400.0
 
@@ -34,30 +43,45 @@ class Intake:
         Where frames that are set aside are told of.
     local : bool
         The folder lies on a local disk, whose times can be compared with this machine's clock.
+    stopping : callable
+        Tells whether the daemon is to stop: a long scan then ends early.
     patient : bool
         Wait for files that are not whole yet, and leave old ones alone (SINCE, STALL);
         ``tapewatch once`` takes files of any age, and only those that are whole soon.
     """
 
     def __init__(
-        self, parameters: Parameters, ledger: Ledger, log: Log, *, local: bool, patient: bool
+        self,
+        parameters: Parameters,
+        ledger: Ledger,
+        log: Log,
+        *,
+        local: bool,
+        patient: bool,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._parameters = parameters
+        self._stopping = stopping
+        self.scan_seconds = 0.0
+        """Time that the last listing of the tree took."""
         self._ledger = ledger
         self._log = log
+        self._register = Register(parameters, ledger, log, local=local)
         self._local = local
         self._root = parameters.watchdir
         excluded = frozenset() if parameters.outdir is None else frozenset({parameters.outdir})
         self.rules = Rules(parameters.patterns, parameters.recurse, excluded)
+        self._patient = patient
         self._stall = parameters.stall if patient else parameters.settle
         first = ledger.first_start(time.time())
         since = parameters.since if patient else None
         self._oldest = 0.0 if since is None else first - since * _DAY
-        # What was looked at and need not be again until it changes. Rejected frames are looked at
-        # anew at each start: tape.par or tapewatch itself may have changed.
+        # What was looked at and need not be again until it changes; None: needs to be. Rejected
+        # frames are looked at anew at each start: tape.par or tapewatch itself may have changed.
         self._known: dict[str, Identity | None] = {**ledger.identities()}
-        for path in ledger.paths_in(State.REJECTED):
-            self._known.pop(path, None)
+        for state in (State.REJECTED, State.SETTLING):
+            self._known |= dict.fromkeys(ledger.paths_in(state))
+        self._not_asked_for = 0  # files too old, since the last scan
         self._unsettled: dict[str, Observation] = {}
         self._due: dict[str, float] = {}
         self._lacking: dict[str, tuple[Identity, str]] = {}
@@ -85,34 +109,48 @@ class Intake:
             The folder cannot be listed; nothing is taken for gone.
         """
         found = scan(self._root, self.rules)
+        self.scan_seconds = found.seconds
         if not found.files and any(self._known.values()):
             raise RetriableError(
                 f"{self._root} is empty, although frames were there: is it unmounted?"
             )
         for problem in found.problems:
             self._log.warning("watch.problem", reason=problem)
-        dirty = set()
+        dirty: set[str] = set()
         with self._ledger.batch():
-            for path, identity in found.files.items():
-                if self._known.get(path) != identity and path not in self._due:
-                    dirty |= self.look(path)
+            for path in self._news(found.files):
+                if self._stopping():
+                    return dirty
+                dirty |= self.look(path)
+            for path in list(self._due):
+                dirty |= self.look(path)  # its time may never come, if the clock was set back
             for path, what in found.irregular.items():
                 dirty |= self._reject(path, None, f"{what}: only regular files are taken")
             unseen = tuple(found.unseen)
             present = found.files.keys() | found.irregular.keys()
-            gone = [path for path in self._known if self._known[path] and path not in present]
-            for path in gone:
+            for path in [path for path in self._known if path not in present]:
                 if not path.startswith(unseen):
                     dirty |= self._vanish(path)
+        if self._not_asked_for:
+            self._log.info("frames.not_asked_for", count=self._not_asked_for)
+            self._not_asked_for = 0
         return dirty
+
+    def _is_known(self, path: str, identity: Identity) -> bool:
+        """Tell whether a file is as it was when it was looked at last."""
+        unsettled = self._unsettled.get(path)
+        return identity == (self._known.get(path) if unsettled is None else unsettled.identity)
+
+    def _news(self, files: Mapping[str, Identity]) -> list[str]:
+        """Give the paths of files to be looked at, in the order in which they came."""
+        news = [path for path, identity in files.items() if not self._is_known(path, identity)]
+        return sorted(news, key=lambda path: (changed(files[path]), path))
 
     def look_at_due(self) -> set[str]:
         """Look at all files whose time has come; give the paths of frames that changed."""
         now = time.time()
-        dirty: set[str] = set()
-        for path in [path for path, due in self._due.items() if due <= now]:
-            dirty |= self.look(path)
-        return dirty
+        due = [path for path, moment in self._due.items() if moment <= now]
+        return set().union(*(self.look(path) for path in due))
 
     def hint(self, path: Path, *, vouched: bool) -> set[str]:
         """Look at what an event named: a file, or a folder with all beneath.
@@ -130,14 +168,15 @@ class Intake:
             Paths of frames that have come, changed, or gone.
         """
         relative = path.relative_to(self._root).as_posix()
-        if not path.is_dir():
-            return self.look(relative, vouched=vouched)
-        dirty = set()
+        if not is_folder(path):
+            return self.look(relative, vouched=vouched) if self.rules.matches(path.name) else set()
+        try:
+            files = scan(self._root, self.rules, relative).files
+        except RetriableError as error:  # the next scan of the whole tree will tell
+            self._log.warning("watch.problem", file=relative, reason=str(error))
+            return set()
         with self._ledger.batch():
-            for found, identity in scan(self._root, self.rules, relative).files.items():
-                if self._known.get(found) != identity:
-                    dirty |= self.look(found)
-        return dirty
+            return set().union(*(self.look(found) for found in self._news(files)))
 
     def look(self, path: str, *, vouched: bool = False) -> set[str]:
         """Look at one file, and take it into the ledger if it is whole.
@@ -157,22 +196,34 @@ class Intake:
         try:
             return self._look(path, vouched=vouched)
         except RetriableError as error:
-            self._due[path] = time.time() + self._parameters.rescan
-            self._log.warning("watch.problem", file=path, reason=str(error))
-            return set()
+            return self._put_off(printable(path), str(error))
+
+    def _put_off(self, path: str, reason: str) -> set[str]:
+        """Look again later at what cannot be reached now, which is no fault of its own."""
+        news = path not in self._due
+        self._forget(path)
+        if not self._patient:
+            return self._set_aside(path, None, State.STALLED, reason)
+        self._known[path] = None
+        self._due[path] = time.time() + self._parameters.rescan
+        if not self._ledger.frames(path):
+            self._ledger.set_state(path, State.SETTLING, reason, None, time.time())
+        if news:
+            self._log.warning("watch.problem", file=path, reason=reason)
+        return set()
 
     def _look(self, path: str, *, vouched: bool) -> set[str]:
         found = examine(self._root, path, self.rules)
+        path = printable(path)  # as a scan names it, and the ledger can hold it
         if found is None:
+            root_identity(self._root)  # where the folder itself is gone, nothing is known of it
             return self._vanish(path)
         if isinstance(found, Irregular):
             return self._reject(path, None, f"{found.what}: only regular files are taken")
         if self._known.get(path) == found and path not in self._due:
             return set()
-        if (changed := max(found.mtime_ns, found.ctime_ns) / 1e9) < self._oldest:
-            day = time.strftime("%Y-%m-%d", time.gmtime(changed))
-            days = self._parameters.since
-            return self._reject(path, found, f"not asked for: of {day}, SINCE is {days:g} days")
+        if (moment := changed(found)) < self._oldest:
+            return self._leave_alone(path, found, time.strftime("%Y-%m-%d", time.gmtime(moment)))
         return self._settle(path, vouched=vouched)
 
     def suspect(self, path: str, reason: str) -> set[str]:
@@ -197,22 +248,47 @@ class Intake:
 
     def _settle(self, path: str, *, vouched: bool) -> set[str]:
         """Decide whether a file is whole, and go on with it if it is."""
-        now = time.time()
         inspection, lack, rejection = None, "", ""
         try:
             inspection = inspect(self._root / path)
             identity = inspection.identity
-        except FileNotFoundError:
-            return self._vanish(path)
         except (IncompleteFileError, RejectedError, OSError) as error:
             found = examine(self._root, path, self.rules)
             if not isinstance(found, Identity):
                 return self._vanish(path)
+            if isinstance(error, OSError):
+                return self._put_off(path, str(error))
             identity = found
             lack = str(error) if isinstance(error, IncompleteFileError) else ""
-            rejection = "" if isinstance(error, IncompleteFileError) else str(error)
-        if (found_lacking := self._lacking.get(path)) and found_lacking[0] == identity:
-            lack = found_lacking[1]
+            rejection = "" if lack else str(error)
+        if inspection is not None and is_own_product(inspection.header):
+            return self._pass_over(path, identity)
+        verdict = self._judge(path, identity, inspection, lack, vouched=vouched)
+        if verdict.stalled:
+            return self._set_aside(path, identity, State.STALLED, verdict.reason)
+        if verdict.whole and inspection is None:
+            return self._reject(path, identity, rejection)
+        return self._take(path, inspection) if verdict.whole and inspection else set()
+
+    def _take(self, path: str, inspection: Inspection) -> set[str]:
+        """Have a whole file entered as the frame that it is."""
+        self._forget(path)
+        self._known[path] = inspection.identity
+        return {path} if self._register.take(path, inspection) else set()
+
+    def _judge(
+        self,
+        path: str,
+        identity: Identity,
+        inspection: Inspection | None,
+        lack: str,
+        *,
+        vouched: bool,
+    ) -> Verdict:
+        """Judge whether a file is whole, and remember to look again where it is not yet."""
+        now = time.time()
+        if (lacking := self._lacking.get(path)) and lacking[0] == identity:
+            lack = lacking[1]
         observation = renew(
             self._unsettled.get(path),
             Observation(
@@ -229,70 +305,45 @@ class Intake:
             self._unsettled[path] = observation
             self._due[path] = verdict.look_again
             self._ledger.set_state(path, State.SETTLING, verdict.reason, identity, now)
-            return set()
+        return verdict
+
+    def _pass_over(self, path: str, identity: Identity) -> set[str]:
+        """Leave a product of our own alone: it is no frame."""
         self._forget(path)
         self._known[path] = identity
-        if verdict.stalled:
-            return self._set_aside(path, identity, State.STALLED, verdict.reason)
-        if inspection is None:
-            return self._reject(path, identity, rejection)
-        return self._take(path, inspection)
+        self._ledger.drop(path)
+        return set()
 
-    def _take(self, path: str, inspection: Inspection) -> set[str]:
-        """Take a whole file into the ledger as the frame that its header describes."""
-        identity = inspection.identity
-        if is_own_product(inspection.header):
-            self._ledger.drop(path)
-            return set()
-        try:
-            frame = self._classify(path, inspection)
-        except RejectedError as error:
-            return self._reject(path, identity, str(error))
-        changed = max(identity.mtime_ns, identity.ctime_ns) / 1e9
-        arrived = min(changed, time.time()) if self._local else time.time()
-        self._ledger.set_frame(frame, identity, inspection.header_hash, arrived)
-        return {path}
+    def _leave_alone(self, path: str, identity: Identity, day: str) -> set[str]:
+        """Leave a file alone that is older than was asked for; the next scan tells how many."""
+        self._forget(path)
+        self._known[path] = identity
+        reason = f"not asked for: of {day}, SINCE is {self._parameters.since:g} days"
+        self._not_asked_for += self._register.set_aside(
+            path, identity, State.REJECTED, reason, tell=False
+        )
+        return set()
 
-    def _classify(self, path: str, inspection: Inspection) -> Frame:
-        """Tell what frame a file is, or raise `RejectedError` with the reason why it is none."""
-        if is_notebook_product(inspection.header, inspection.bitpix):
-            raise RejectedError("a product of TAPE's notebook (DATE-PRC and a float image)")
-        if inspection.images > 1:
-            raise RejectedError(f"{inspection.images} images in one file: not handled yet")
-        frame = classify(path, inspection.header, inspection.shape)
-        binning = self._parameters.binning
-        if frame.detector.binning != (binning, binning):
-            theirs = "x".join(map(str, frame.detector.binning))
-            raise RejectedError(f"binning {theirs}, BINNING is {binning}")
-        if frame.kind is Kind.OBJECT and (first := self._ledger.any_object(raw_twins(path))):
-            raise RejectedError(f"its product would be {product_path(frame)}, as that of {first}")
-        return frame
+    def _vanish(self, path: str) -> set[str]:
+        """Note that a file is gone, and look again at what was rejected because of it."""
+        self._forget(path)
+        self._known.pop(path, None)
+        dirty = {path} if self._register.vanish(path) else set()
+        for other, state in [*self._register.twins(path), *self._register.raws_of(path)]:
+            if state is State.REJECTED:
+                dirty |= self.suspect(other, "")
+        return dirty
 
     def _reject(self, path: str, identity: Identity | None, reason: str) -> set[str]:
         return self._set_aside(path, identity, State.REJECTED, reason)
 
-    def _vanish(self, path: str) -> set[str]:
-        """Note that a file is gone; what was made of it stays, and is known to be made of it."""
-        self._forget(path)
-        self._known.pop(path, None)
-        records = self._ledger.frames(path)
-        if not records or records[0].state is State.VANISHED:
-            return set()
-        if records[0].state is State.DONE:
-            reason = f"{records[0].reason}; its own file is gone"
-            self._ledger.set_state(path, State.DONE, reason, None, records[0].arrived)
-            return {path}
-        return self._set_aside(path, None, State.VANISHED, "its file is gone")
-
     def _set_aside(
         self, path: str, identity: Identity | None, state: State, reason: str
     ) -> set[str]:
-        """Record and tell why a frame is not worked on."""
+        """Have it entered why a frame is not worked on, and look at it when it changes."""
+        self._forget(path)
         self._known[path] = identity
-        if self._ledger.set_state(path, state, reason, identity, time.time()):
-            self._log.warning(f"frame.{state}", file=path, reason=reason)
-            return {path}
-        return set()
+        return {path} if self._register.set_aside(path, identity, state, reason) else set()
 
     def _forget(self, path: str) -> None:
         for memory in (self._unsettled, self._due, self._lacking):

@@ -29,7 +29,7 @@ def of_frame(job: MeasureFrame, report: Report) -> Line:
 
 def of_product(job: CalibrateFrame, report: Report, arrived: float) -> Line:
     """Describe a calibrated frame; `latency` runs from the file's last change to its product."""
-    masters = {str(master.kind): master.file for master in job.masters}
+    masters = {str(master.kind): master.path for master in job.masters}
     line: Line = {**_about(job.frame), **masters}
     if Kind.DARK in masters:
         line["dark_scale"] = job.recipe.dark_scale
@@ -39,7 +39,7 @@ def of_product(job: CalibrateFrame, report: Report, arrived: float) -> Line:
         **_figures(report.statistics),
         "saturated": report.statistics.saturated,
         "seconds": report.seconds,
-        "latency": report.ended - arrived,
+        **({"again": True} if job.redo else {"latency": report.ended - arrived}),
         "product": "" if report.product is None else report.product.path,
     }
 
@@ -70,7 +70,7 @@ def of_master(job: BuildMaster, report: Report) -> Line:
     """Describe a master that is on disk."""
     line = of_set(job)
     if job.bias is not None:
-        line["bias"] = job.bias.file
+        line["bias"] = job.bias.path
     return {**line, **_figures(report.statistics), "seconds": report.seconds}
 
 

@@ -15,16 +15,17 @@ from types import FrameType
 from tapewatch import __version__
 from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.watch import Watch
-from tapewatch.errors import RetriableError
+from tapewatch.errors import FatalError, RetriableError
 from tapewatch.fitsfile.atomic import remove_leftovers
 from tapewatch.jobs import Workplace
 from tapewatch.ledger import Ledger
 from tapewatch.log import SCHEMA, configure
+from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
-from tapewatch.whereabouts import FOLDER
+from tapewatch.whereabouts import FOLDER, find
 from tapewatch.workers import Workers
 
 _GRACE = 4.0  # seconds for running jobs to end at a stop
@@ -76,6 +77,7 @@ class Service:
     def _start(self, stack: ExitStack) -> None:
         """Take the lock, open the ledger, arm the watch, start the workers: in this order."""
         parameters = self._parameters
+        was_there = find(parameters) is not None
         where = stack.enter_context(claim(parameters))
         self._log = configure(file=Path(where.log) if where.log else None)
         self._log.info(
@@ -88,10 +90,20 @@ class Service:
         for warning in parameters.warnings:
             self._log.warning("parameters.warning", reason=warning)
         self._ledger = stack.enter_context(Ledger(Path(where.state)))
+        if self._ledger.products() and not was_there:
+            raise FatalError(
+                f"{parameters.output} holds nothing of what the state file {where.state} tells of:"
+                " is it unmounted? If it was emptied on purpose, remove the state file, too"
+            )
         self._remove_leftovers()
         local = not is_network(parameters.watchdir)
         self._intake = Intake(
-            parameters, self._ledger, self._log, local=local, patient=not self._once
+            parameters,
+            self._ledger,
+            self._log,
+            local=local,
+            patient=not self._once,
+            stopping=lambda: self._stopping,
         )
         if not self._once and (
             parameters.watch == "inotify" or (parameters.watch == "auto" and local)
@@ -112,35 +124,45 @@ class Service:
 
     def _main_loop(self) -> None:
         """Look, plan, hand out, book; sleep until something happens."""
-        self._foreman.forget_lost()
         self._scan()
         self._foreman.plan_all(finish=self._finishing)
         while not self._stopping:
             self._wake.clear()
-            was_finishing = self._finishing
-            changed = self._take_hints() | self._intake.look_at_due() | self._foreman.collect()
-            changed |= self._look_at_suspects()
-            if time.time() >= self._scan_due:
-                changed |= self._scan()
-            self._foreman.plan(changed, finish=self._finishing)
-            if self._finishing and not was_finishing:
-                self._foreman.plan_all(finish=True)
-            self._foreman.plan_due(finish=self._finishing)
-            self._foreman.hand_out()
+            with self._ledger.batch():  # one wait for the disk, before any work begins
+                chosen = self._next_jobs()
+            self._foreman.hand_out(chosen)
             self._foreman.tidy(finish=self._finishing)
             if self._once and self._finishing and not self._foreman.working:
                 return
             self._wake.wait(self._time_to_wait())
 
+    def _next_jobs(self) -> list[tuple[Job, int]]:
+        """Look, book and plan; give what is to be done now."""
+        was_finishing = self._finishing
+        changed = self._take_hints() | self._intake.look_at_due() | self._foreman.collect()
+        changed |= self._look_at_suspects()
+        if time.monotonic() >= self._scan_due:
+            changed |= self._scan()
+        self._foreman.plan(changed, finish=self._finishing)
+        if self._finishing and not was_finishing:
+            self._foreman.plan_all(finish=True)
+        self._foreman.plan_due(finish=self._finishing)
+        return self._foreman.choose()
+
     def _shut_down(self) -> int:
         """Let running jobs end for a while, write the lists, and say what was done."""
         self._foreman.stop(_GRACE)
-        done = self._foreman.booking.done
-        nothing = {} if done else {"reason": "nothing to do: all was done already"}
-        self._log.info("service.stopped", **done, **(nothing if self._once else {}))
+        done, counts = self._foreman.booking.done, self._ledger.counts()
+        undecided = sum(counts.get(state, 0) for state in UNDECIDED)
+        reason = "stopped" if self._stopping else "nothing to do: all was done already"
+        if undecided:
+            reason = f"{undecided} frames wait"
+        self._log.info(
+            "service.stopped", **done, **({} if done and not undecided else {"reason": reason})
+        )
         if not self._once:
             return 0
-        return int(self._foreman.booking.held or "failed" in self._ledger.counts())
+        return int(self._foreman.booking.held or State.FAILED in counts)
 
     @property
     def _finishing(self) -> bool:
@@ -149,12 +171,15 @@ class Service:
 
     def _time_to_wait(self) -> float:
         """Seconds until time alone makes a difference."""
-        times = (self._scan_due, self._intake.next_look(), self._foreman.next_look())
-        soonest = min(moment for moment in times if moment is not None)
-        return min(max(soonest - time.time(), 0.0), _LONGEST_WAIT)
+        now = time.time()
+        times = (self._intake.next_look(), self._foreman.next_look())
+        waits = [moment - now for moment in times if moment is not None]
+        return min(max(min([*waits, self._scan_due - time.monotonic()]), 0.0), _LONGEST_WAIT)
 
     def _on_hint(self, path: Path, vouched: bool) -> None:
         """Note what an event named; called from watchdog's thread."""
+        if not self._intake.rules.heeds(path.relative_to(self._parameters.watchdir)):
+            return
         with self._hints_lock:
             self._hints[path] = self._hints.get(path, False) or vouched
         self._wake.set()
@@ -177,11 +202,10 @@ class Service:
 
     def _scan(self) -> set[str]:
         """Compare the whole tree with the ledger, and see that the watch can be relied on."""
-        began = time.monotonic()
-        changed: set[str] = set()
+        changed = self._foreman.look_for_lost()
         trouble = self._mend_watch()
         try:
-            changed = self._intake.reconcile()
+            changed |= self._intake.reconcile()
         except RetriableError as error:
             trouble = str(error)
         if trouble and not self._trouble:
@@ -191,8 +215,8 @@ class Service:
         if trouble != self._trouble:
             self._ledger.set_note("trouble", trouble or "")
         self._trouble = trouble
-        pause = max(self._parameters.rescan, _SCAN_SHARE * (time.monotonic() - began))
-        self._scan_due = time.time() + pause
+        pause = max(self._parameters.rescan, _SCAN_SHARE * self._intake.scan_seconds)
+        self._scan_due = time.monotonic() + pause
         return changed
 
     def _mend_watch(self) -> str | None:

@@ -1,0 +1,45 @@
+"""What frame is this file? The one answer for the daemon and for ``tapewatch check``."""
+
+import os
+
+from tapewatch.errors import RejectedError
+from tapewatch.fitsfile.read import Inspection
+from tapewatch.headers.classify import classify, is_notebook_product
+from tapewatch.model import Frame
+from tapewatch.parameters import Parameters
+from tapewatch.planning.names import product_path
+
+_LONGEST_NAME = 255  # bytes, on all file systems that matter
+
+
+def recognise(path: str, inspection: Inspection, parameters: Parameters) -> Frame:
+    """Tell what frame a file is.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the watched folder.
+    inspection : Inspection
+        Of the file; not of a product of our own.
+    parameters : Parameters
+        BINNING.
+
+    Returns
+    -------
+    Frame
+        As its header describes it.
+
+    Raises
+    ------
+    RejectedError
+        The reason why it is none that can be used.
+    """
+    if is_notebook_product(inspection.header, inspection.bitpix):
+        raise RejectedError("a product of TAPE's notebook (DATE-PRC and a float image)")
+    frame = classify(path, inspection.header, inspection.shape)
+    if frame.detector.binning != (parameters.binning, parameters.binning):
+        binning = "x".join(map(str, frame.detector.binning))
+        raise RejectedError(f"binning {binning}, BINNING is {parameters.binning}")
+    if len(os.fsencode(product_path(path).rpartition("/")[2])) > _LONGEST_NAME:
+        raise RejectedError("its name is too long for a product's, which begins with w")
+    return frame

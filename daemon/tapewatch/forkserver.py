@@ -1,0 +1,21 @@
+"""The fork server: a process that has loaded what workers need, and that they are forked from.
+
+Never forked from the daemon itself, workers inherit neither its lock nor its threads.
+"""
+
+import multiprocessing
+from multiprocessing import forkserver
+
+CONTEXT = multiprocessing.get_context("forkserver")
+"""How worker processes are made."""
+
+_PRELOADED = ["tapewatch.workers"]  # named only: to import it here would take as long
+
+
+def start() -> None:
+    """Start the fork server, without waiting for it; no effect where it runs already.
+
+    Called before the daemon loads its own modules, it loads those of the workers meanwhile.
+    """
+    CONTEXT.set_forkserver_preload(_PRELOADED)
+    forkserver.ensure_running()

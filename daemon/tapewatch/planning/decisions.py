@@ -1,0 +1,105 @@
+"""What planning is told of a folder, and what it decides: plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tapewatch.model import CalibrationFrame, Job, Kind, Master, ObjectFrame, State
+from tapewatch.planning.match import Match
+from tapewatch.planning.sets import CalibrationSet
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the ledger knows about one folder and its neighbours.
+
+    Parameters
+    ----------
+    calibration : tuple of CalibrationFrame
+        Calibration frames of the folder that are there and usable.
+    objects : tuple of ObjectFrame
+        Object frames of the folder to decide on.
+    masters : tuple of Master
+        Every master built in this folder, whatever its version.
+    in_use : frozenset of str
+        IDs of those that are in use now.
+    elsewhere : tuple of Master
+        Masters in use in other folders.
+    failures : mapping of str to str
+        Master ID -> why building it was given up.
+    """
+
+    calibration: tuple[CalibrationFrame, ...] = ()
+    objects: tuple[ObjectFrame, ...] = ()
+    masters: tuple[Master, ...] = ()
+    in_use: frozenset[str] = frozenset()
+    elsewhere: tuple[Master, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """State and reason of one frame.
+
+    Parameters
+    ----------
+    path : str
+        The frame.
+    state : State
+        Where it stands.
+    reason : str
+        Why, in words.
+    """
+
+    path: str
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSet:
+    """A calibration set and what stands for it.
+
+    Parameters
+    ----------
+    calibration_set : CalibrationSet
+        Its frames.
+    stem : str
+        Name of its list and of its master's plain file.
+    master : Master or None
+        The version in use; `built` is False while it is being combined.
+    reason : str
+        What it waits for, where there is no master or a newer one is to come.
+    """
+
+    calibration_set: CalibrationSet
+    stem: str
+    master: Master | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, and where every frame of the folder stands.
+
+    Parameters
+    ----------
+    jobs : tuple of Job
+        What can be done now, in no order.
+    verdicts : tuple of Verdict
+        State of each frame that was decided on.
+    sets : tuple of PlannedSet
+        The folder's calibration sets.
+    kept : tuple of Master
+        Masters in use whose raw frames are all gone.
+    matches : mapping of str to mapping of Kind to Match
+        For each object frame the master chosen of each kind, and those turned down.
+    look_again : float or None
+        When time alone will change the plan, seconds since 1970.
+    """
+
+    jobs: tuple[Job, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    sets: tuple[PlannedSet, ...] = ()
+    kept: tuple[Master, ...] = ()
+    matches: Mapping[str, Mapping[Kind, Match]] = field(default_factory=dict)
+    look_again: float | None = None

@@ -1,0 +1,175 @@
+"""Enters files into the ledger: as frames, as set aside with the reason, or as gone."""
+
+import time
+
+from tapewatch.arrival.recognise import recognise
+from tapewatch.errors import RejectedError
+from tapewatch.fitsfile.read import Inspection
+from tapewatch.ledger import Ledger
+from tapewatch.log import Log
+from tapewatch.model import Identity, Kind, State
+from tapewatch.parameters import Parameters
+from tapewatch.planning.names import names_of_twins, product_path
+
+# Frames in these states do not keep another from having a product of their name.
+_OUT_OF_THE_WAY = (State.REJECTED, State.VANISHED, State.SETTLING, State.STALLED)
+
+
+class Register:
+    """Writes what was found out about files into the ledger, and what matters into the log.
+
+    All methods tell whether that changed anything for planning.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        From tape.par.
+    ledger : Ledger
+        Open for writing.
+    log : Log
+        Where frames that are set aside are told of.
+    local : bool
+        The folder lies on a local disk, whose times can be compared with this machine's clock.
+    """
+
+    def __init__(self, parameters: Parameters, ledger: Ledger, log: Log, *, local: bool) -> None:
+        self._parameters = parameters
+        self._ledger = ledger
+        self._log = log
+        self._local = local
+
+    def take(self, path: str, inspection: Inspection) -> bool:
+        """Enter a whole file as the frame that its header describes, or as rejected.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the watched folder.
+        inspection : Inspection
+            Of the file.
+
+        Returns
+        -------
+        bool
+            Whether that changed anything.
+        """
+        identity = inspection.identity
+        try:
+            frame = recognise(path, inspection, self._parameters)
+            if frame.kind is Kind.OBJECT:
+                self._see_that_its_product_has_a_name(path)
+        except RejectedError as error:
+            return self.set_aside(path, identity, State.REJECTED, str(error))
+        arrived = min(changed(identity), time.time()) if self._local else time.time()
+        self._ledger.set_frame(frame, identity, inspection.header_hash, arrived)
+        return True
+
+    def set_aside(
+        self, path: str, identity: Identity | None, state: State, reason: str, *, tell: bool = True
+    ) -> bool:
+        """Enter why a file is not worked on.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the watched folder.
+        identity : Identity or None
+            Of the file; None where it is gone, or no file.
+        state : State
+            Rejected, stalled, or vanished.
+        reason : str
+            Why, for a person to read.
+        tell : bool
+            Log it.
+
+        Returns
+        -------
+        bool
+            Whether that was not known before.
+        """
+        news = self._ledger.set_state(path, state, reason, identity, time.time())
+        if news and tell:
+            self._log.warning(f"frame.{state}", file=path, reason=reason)
+        return news
+
+    def vanish(self, path: str) -> bool:
+        """Enter that a file is gone; what was made of it stays, and is known to be made of it.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the watched folder.
+
+        Returns
+        -------
+        bool
+            Whether that changed anything.
+        """
+        records = self._ledger.frames(path)
+        if not records or records[0].state is State.VANISHED:
+            return False
+        if records[0].state is State.DONE:
+            reason = f"{records[0].reason}; its own file is gone"
+            return self._ledger.set_state(path, State.DONE, reason, None, records[0].arrived)
+        return self.set_aside(path, None, State.VANISHED, "its file is gone")
+
+    def twins(self, path: str) -> list[tuple[str, State]]:
+        """Give the other files whose product would have the name of a frame's.
+
+        Parameters
+        ----------
+        path : str
+            Of the frame.
+
+        Returns
+        -------
+        list of (str, State)
+            As ``x.fits.gz`` beside ``x.fits``, each with its state.
+        """
+        alike = self._ledger.frames_named(path.rpartition("/")[0], names_of_twins(path))
+        product = product_path(path)
+        return [
+            (other, state)
+            for other, state in alike
+            if other != path and product_path(other) == product
+        ]
+
+    def raws_of(self, path: str) -> list[tuple[str, State]]:
+        """Give the raw frames whose product would have the path of a file, and their states.
+
+        Parameters
+        ----------
+        path : str
+            Of the file, beside the raw frames.
+
+        Returns
+        -------
+        list of (str, State)
+            None where products go elsewhere (OUTDIR).
+        """
+        folder, _, name = path.rpartition("/")
+        if self._parameters.outdir is not None or not name.startswith("w"):
+            return []
+        alike = self._ledger.frames_named(folder, names_of_twins(name[1:]))
+        return [(raw, state) for raw, state in alike if product_path(raw) == path]
+
+    def _see_that_its_product_has_a_name(self, path: str) -> None:
+        for twin, state in self.twins(path):
+            if state not in _OUT_OF_THE_WAY:
+                raise RejectedError(f"its product would be {product_path(path)}, as that of {twin}")
+
+
+def changed(identity: Identity) -> float:
+    """Give when a file was last changed or came here.
+
+    Parameters
+    ----------
+    identity : Identity
+        Of the file.
+
+    Returns
+    -------
+    float
+        Seconds since 1970, by the clock of the file system.
+    """
+    return max(identity.mtime_ns, identity.ctime_ns) / 1e9

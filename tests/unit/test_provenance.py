@@ -1,0 +1,146 @@
+"""What the header of a master or product says of how it was made."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from support_planning import Cards, frame, master, members, only_set
+from tapewatch.headers.provenance import Provenance, of_master, of_product
+from tapewatch.model import Frame, Kind, Master, Product, Recipe
+
+TIME = "2026-03-25T18:00:00"
+BIAS = master("b" * 16)
+DARK = master("d" * 16, Kind.DARK, stem="wdark80s", exptime=80.0)
+FLAT = master("f" * 16, Kind.FLAT, stem="wflatR", folder="flats")
+OBJECT = frame("night/m13.fits", object="M 13")
+RECIPE = Recipe(BIAS.id, DARK.id, FLAT.id, 0.75, ("SCALED", "AGED"), "recipe")
+RAW = {"DATE-OBS": OBJECT.date_obs, "EXPTIME": 60.0, "FILTER": "R", "OBJECT": "M 13"}
+
+
+def frames_of(kind: Kind) -> tuple[Frame, ...]:
+    """Three raw frames."""
+    return tuple(one.frame for one in only_set(members(kind, 3)).frames)
+
+
+def values(told: Provenance) -> dict[str, object]:
+    """Values of the cards, without their comments."""
+    return {keyword: value for keyword, (value, _) in told.cards.items()}
+
+
+def product(
+    raw: Mapping[str, object] = RAW, recipe: Recipe = RECIPE, masters: tuple[Master, ...] = ()
+) -> Provenance:
+    """Describe the product of the object frame."""
+    made = Product("p" * 16, "night/wm13.fits", "r" * 64, "h" * 64, recipe)
+    return of_product(OBJECT, Cards(raw), masters or (BIAS, DARK, FLAT), made, "1.0", TIME)
+
+
+def test_a_master_bias() -> None:
+    told = of_master(BIAS, frames_of(Kind.BIAS), None, "1.0", TIME)
+    assert values(told) == {
+        "OBJECT": "wbias",
+        "EXPTIME": 0.0,
+        "DATE-PRC": TIME,
+        "NCOMBINE": 3,
+        "BUNIT": "adu",
+        "TWVERS": "1.0",
+        "TWID": BIAS.id,
+    }
+    assert told.history == (
+        "tapewatch 1.0: median of 3 bias frames",
+        "  bias0.fits",
+        "  bias1.fits",
+        "  bias2.fits",
+    )
+
+
+def test_a_master_dark_names_its_bias() -> None:
+    told = of_master(DARK, frames_of(Kind.DARK), BIAS, "1.0", TIME)
+    assert values(told) == {
+        "OBJECT": "wdark80s",
+        "EXPTIME": 80.0,
+        "DATE-PRC": TIME,
+        "NCOMBINE": 3,
+        "BUNIT": "adu",
+        "CALSTAT": "B",
+        "TWVERS": "1.0",
+        "TWID": DARK.id,
+        "TWBIAS": BIAS.id,
+    }
+    assert told.history[:2] == (
+        "tapewatch 1.0: median of 3 dark frames",
+        f"  each less masters/wbias-{BIAS.id}.fits",
+    )
+
+
+def test_a_master_flat_has_no_unit_and_says_how_it_was_normalised() -> None:
+    told = of_master(FLAT, frames_of(Kind.FLAT), BIAS, "1.0", TIME)
+    assert values(told).items() >= {"FILTER": "R", "BUNIT": "", "OBJECT": "wflatR"}.items()
+    assert told.history[2] == "  each divided by its own median"
+    assert told.history[3:] == ("  flat0.fits", "  flat1.fits", "  flat2.fits")
+
+
+def test_a_product_names_its_masters_and_how_they_were_used() -> None:
+    told = product()
+    assert values(told) == {
+        "DATE-PRC": TIME,
+        "CALSTAT": "BDF",
+        "BUNIT": "adu",
+        "TWVERS": "1.0",
+        "TWID": "p" * 16,
+        "TWRAW": "r" * 64,
+        "TWRECIPE": "recipe",
+        "TWFLAGS": "SCALED,AGED",
+        "TWBIAS": BIAS.id,
+        "TWDARK": DARK.id,
+        "TWDSCALE": 0.75,
+        "TWFLAT": FLAT.id,
+    }
+    assert told.history == (
+        "tapewatch 1.0: calibrated from m13.fits",
+        f"  less masters/wbias-{BIAS.id}.fits",
+        f"  less masters/wdark80s-{DARK.id}.fits x 0.75",
+        f"  divided by flats/masters/wflatR-{FLAT.id}.fits",
+    )
+
+
+def test_steps_left_out_leave_no_card() -> None:
+    recipe = Recipe(bias=BIAS.id, flat=FLAT.id, parameters="recipe")
+    cards = values(product(recipe=recipe, masters=(BIAS, FLAT)))
+    assert cards["CALSTAT"] == "BF"
+    assert not {"TWDARK", "TWDSCALE", "TWFLAGS"} & cards.keys()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("DATE-OBS", OBJECT.date_obs), ("EXPTIME", 60.0), ("FILTER", "R"), ("OBJECT", "M 13")],
+)
+def test_standard_cards_are_given_where_the_raw_header_lacks_them(
+    keyword: str, value: object
+) -> None:
+    lacking = {name: one for name, one in RAW.items() if name != keyword}
+    assert values(product(lacking))[keyword] == value
+    assert keyword not in product().cards
+
+
+def test_the_cameras_own_calstat_is_kept() -> None:
+    assert values(product(RAW | {"CALSTAT": " "}))["TWCALRAW"] == " "
+    assert "TWCALRAW" not in product().cards
+
+
+def test_the_same_inputs_give_the_same_cards_but_for_the_time() -> None:
+    frames = frames_of(Kind.DARK)
+    one, other = (of_master(DARK, frames, BIAS, "1.0", time) for time in (TIME, "later"))
+    assert one.history == other.history
+    assert {name for name in one.cards if one.cards[name] != other.cards[name]} == {"DATE-PRC"}
+    assert product() == product()
+
+
+def test_keywords_and_comments_fit_a_card() -> None:
+    for told in (
+        of_master(replace(FLAT, filter="x" * 40), frames_of(Kind.FLAT), BIAS, "1.0", TIME),
+        product(),
+    ):
+        assert all(len(keyword) <= 8 for keyword in told.cards)
+        assert all(comment.isascii() for _, comment in told.cards.values())
