@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done; 1 a frame failed, or the command did; 2 usage; 75 another tapewatch holds the
         folder; 78 bad configuration.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(simulating=given[:1] == ["simulate"]).parse_args(given)
     command: _Command = options.command
     try:
         code = command(options)
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, simulating: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapewatch",
         description="Watch a telescope camera's folder and calibrate every frame as it arrives.",
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument(
                 "-n", dest="lines", type=int, default=20, metavar="LINES", help="begin so many back"
             )
-    _add_simulate(commands)
+    _add_simulate(commands, chosen=simulating)
     return parser
 
 
@@ -101,9 +102,9 @@ def _add_common(parser: argparse.ArgumentParser, *, as_json: bool) -> None:
         parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
-def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from tapewatch.commands import simulate
-
+def _add_simulate(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", *, chosen: bool
+) -> None:
     about = "write a simulated night into a folder, as a camera does"
     parser = commands.add_parser(
         "simulate",
@@ -111,8 +112,11 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         description=f"{about.capitalize()}.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    simulate.add_arguments(parser)
-    parser.set_defaults(command=simulate.run)
+    if chosen:  # its options bring numpy along, on which no other command shall wait
+        from tapewatch.commands import simulate
+
+        simulate.add_arguments(parser)
+        parser.set_defaults(command=simulate.run)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ from multiprocessing import forkserver
 CONTEXT = multiprocessing.get_context("forkserver")
 """How worker processes are made."""
 
-_PRELOADED = ["tapewatch.workers"]  # named only: to import it here would take as long
+# Named only: to import them here would take as long. Workers load the command, too.
+_PRELOADED = ["tapewatch.jobs.perform", "tapewatch.workers", "tapewatch.cli"]
 
 
 def start() -> None:

@@ -6,6 +6,7 @@ A *product* is what is written for a frame. Nothing here does anything: no I/O, 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Kind(StrEnum):
@@ -418,3 +419,25 @@ class Report:
     identities: tuple[Identity, ...] = ()
     seconds: float = 0.0
     ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where jobs read and write.
+
+    Parameters
+    ----------
+    watchdir : Path
+        Raw frames lie below it.
+    output : Path
+        Products and masters lie below it, in the same subfolders.
+    saturation : float
+        Saturation of raw pixels, ADU (SATU).
+    minfree : float
+        Percent of the output disk that stays free (MINFREE).
+    """
+
+    watchdir: Path
+    output: Path
+    saturation: float
+    minfree: float

@@ -12,8 +12,7 @@ from pathlib import Path
 from pebble import ProcessPool
 
 from tapewatch import forkserver
-from tapewatch.jobs import Workplace, perform
-from tapewatch.model import BuildMaster, Job, Report
+from tapewatch.model import BuildMaster, Job, Report, Workplace
 
 # A frame takes tens of milliseconds; a job that takes this much longer hangs.
 _PATIENCE = 120.0
@@ -62,7 +61,7 @@ class Workers:
         if not self._pool.active:
             self._pool = self._new_pool()
         future: Future[Report] = self._pool.schedule(
-            perform, args=(job, self._place, attempt), timeout=timeout_of(job)
+            _perform, args=(job, self._place, attempt), timeout=timeout_of(job)
         )
         return future
 
@@ -99,6 +98,13 @@ def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if Path("/proc/self").exists():
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _perform(job: Job, place: Workplace, attempt: str) -> Report:
+    """Do a job, in a worker; the daemon itself loads neither numpy nor what else jobs need."""
+    from tapewatch.jobs.perform import perform  # noqa: PLC0415  (the fork server has it loaded)
+
+    return perform(job, place, attempt)
 
 
 def _nothing() -> None:

@@ -21,9 +21,10 @@ from tapewatch.errors import NoSpaceError, RejectedError
 from tapewatch.fitsfile import atomic
 from tapewatch.fitsfile.atomic import part_path, publish, remove_leftovers, write_text
 from tapewatch.fitsfile.checksum import add_bytes, add_words, encode
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.fitsfile.ownership import Owner, owner
 from tapewatch.fitsfile.product import ProductWriter, product_cards
-from tapewatch.fitsfile.read import inspect, open_frame
+from tapewatch.fitsfile.read import open_frame
 from tapewatch.headers.cards import Header, parse_header
 
 RNG = np.random.default_rng(20260102)

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewatch.errors import IncompleteFileError, RejectedError
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.fitsfile.layout import read_layout
-from tapewatch.fitsfile.read import inspect, open_frame
+from tapewatch.fitsfile.read import open_frame
 from tapewatch.fitsfile.scaling import Scaling
 from tapewatch.fitsfile.spool import MAX_UNPACKED
 from tapewatch.model import Identity

@@ -259,3 +259,15 @@ def test_the_start_path_loads_no_slow_package() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert SLOW & set(answer.stdout.split()) == set()
+
+
+def test_the_daemon_itself_loads_no_numpy() -> None:
+    code = (
+        "import sys, tapewatch.service.loop, tapewatch.cli as cli\n"
+        "cli._parser(simulating=False)\n"
+        "print(*sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert {"numpy", "astropy"} & set(answer.stdout.split()) == set()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support_planning import Cards
 from tapewatch.errors import RejectedError
-from tapewatch.fitsfile.read import inspect
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.headers import dialects
 from tapewatch.headers.classify import classify, is_notebook_product, is_own_product
 from tapewatch.model import Detector, Frame, Kind

@@ -3,7 +3,7 @@
 import os
 
 from tapewatch.errors import RejectedError
-from tapewatch.fitsfile.read import Inspection
+from tapewatch.fitsfile.inspection import Inspection
 from tapewatch.headers.classify import classify, is_notebook_product
 from tapewatch.model import Frame
 from tapewatch.parameters import Parameters

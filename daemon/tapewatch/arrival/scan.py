@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path, PurePath
 
 from tapewatch.errors import RetriableError
+from tapewatch.fitsfile.files import identity_of
 from tapewatch.model import Identity
 
 # Where tapewatch itself writes; with the hidden folders, these are never looked into.
@@ -226,13 +227,6 @@ def root_identity(root: Path) -> tuple[int, int]:
     except OSError as error:
         raise RootUnreadableError(f"{root} cannot be listed: {error.strerror}") from error
     return status.st_dev, status.st_ino
-
-
-def identity_of(status: os.stat_result) -> Identity:
-    """Take from a file's status what tells that it should be looked at again."""
-    return Identity(
-        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    )
 
 
 def printable(path: str) -> str:

@@ -11,7 +11,7 @@ from tapewatch.arrival.recognise import recognise
 from tapewatch.arrival.scan import Rules, scan
 from tapewatch.commands.report import print_table
 from tapewatch.errors import IncompleteFileError, RejectedError
-from tapewatch.fitsfile.read import inspect
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.headers.classify import is_own_product
 from tapewatch.model import Kind
 from tapewatch.parameters import KEYS, Parameters, read_parameters

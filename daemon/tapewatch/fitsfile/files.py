@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tapewatch.errors import (
     RejectedError,
     UnreachableFileError,
 )
+from tapewatch.model import Identity
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -82,6 +83,18 @@ def read_exactly(descriptor: int, offset: int, size: int) -> bytes:
             )
         data = data + more if data else more
     return data
+
+
+def reader(descriptor: int) -> Callable[[int, int], bytes]:
+    """Give ``read_at(offset, size)`` of an open file; fewer bytes only where the file ends."""
+    return lambda offset, size: os.pread(descriptor, size, offset)
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """Take from a file's status what tells that it should be looked at again."""
+    return Identity(
+        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

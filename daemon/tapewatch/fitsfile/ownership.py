@@ -1,12 +1,11 @@
 """Whose file is it? Before a name is taken, what stands there must be ours or the notebook's."""
 
-import os
 import stat
 from enum import StrEnum
 from pathlib import Path
 
 from tapewatch.errors import IncompleteFileError, RejectedError
-from tapewatch.fitsfile.files import regular_file
+from tapewatch.fitsfile.files import reader, regular_file
 from tapewatch.fitsfile.layout import Hdu, scan_hdus
 
 
@@ -73,4 +72,4 @@ def require_own(path: Path) -> None:
 
 def _primary(path: Path) -> Hdu:
     with regular_file(path) as (descriptor, _):
-        return next(scan_hdus(lambda offset, size: os.pread(descriptor, size, offset)))
+        return next(scan_hdus(reader(descriptor)))

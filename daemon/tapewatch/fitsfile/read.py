@@ -1,4 +1,4 @@
-"""Raw frames from disk: what one is, by its headers alone, and its pixels in strips.
+"""The pixels of raw frames, in strips.
 
 Files are read with ``pread``, never mapped: a file that a camera program truncates while it is
 mapped kills the process that looks at it.
@@ -14,52 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from tapewatch.fitsfile import spool
-from tapewatch.fitsfile.files import read_exactly, regular_file
-from tapewatch.fitsfile.image import find_image, up_to_image
-from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, read_layout
+from tapewatch.fitsfile.files import identity_of, read_exactly, reader, regular_file
+from tapewatch.fitsfile.image import find_image
+from tapewatch.fitsfile.layout import read_layout
 from tapewatch.fitsfile.scaling import Pixels, Scaling, scaling_of
 from tapewatch.headers.cards import Header
 from tapewatch.model import Identity
-
-_MARK = 4  # bytes that tell a compressed file
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What is known of a file without reading its pixels.
-
-    Parameters
-    ----------
-    identity : Identity
-        Of the very file that was opened.
-    header : Header
-        Of the image; where it is in an extension, the primary header's keywords after its own.
-    header_hash : str
-        sha256 of those cards, hexadecimal.
-    shape : tuple of int
-        (ny, nx), pixels.
-    bitpix : int
-        Of the stored values.
-    index : int
-        Which HDU the image is in.
-    images : int
-        2-D images in the file; of a gzip or bzip2 file only the first is looked for.
-    size_needed : int or None
-        Bytes from the start to the end of the last HDU; None for gzip and bzip2.
-    blank_tail : bool
-        The last block of the image is all zero: so ends a file allotted beforehand and not yet
-        filled. False for gzip and bzip2.
-    """
-
-    identity: Identity
-    header: Header
-    header_hash: str
-    shape: tuple[int, int]
-    bitpix: int
-    index: int
-    images: int
-    size_needed: int | None
-    blank_tail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,49 +119,6 @@ class RawFrame:
         return self.physical_of(self.stored(start, stop))
 
 
-def inspect(path: Path) -> Inspection:
-    """Find out what a file is, without reading its pixels.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Inspection
-
-    Raises
-    ------
-    IncompleteFileError
-        Shorter than its headers say.
-    RejectedError
-        Not FITS, or no single 2-D image in it.
-    OSError
-        From the system: gone, no permission, a symlink (ELOOP).
-    """
-    with regular_file(path) as (descriptor, status):
-        read_at = _reader(descriptor)
-        packing = spool.packing(read_at(0, _MARK))
-        if packing:
-            with spool.unpacked_headers(descriptor, packing) as read_unpacked:
-                hdus = up_to_image(read_unpacked)
-        else:
-            hdus = read_layout(read_at, status.st_size)
-        image = find_image(hdus)
-        return Inspection(
-            identity=_identity(status),
-            header=image.header,
-            header_hash=image.header_hash,
-            shape=image.shape,
-            bitpix=image.hdu.bitpix,
-            index=image.index,
-            images=image.count,
-            size_needed=None if packing else hdus[-1].end,
-            blank_tail=not packing and _ends_in_zeros(read_at, image.hdu),
-        )
-
-
 @contextmanager
 def open_frame(path: Path) -> Iterator[RawFrame]:
     """Open a raw frame for reading its pixels.
@@ -226,11 +143,11 @@ def open_frame(path: Path) -> Iterator[RawFrame]:
     with ExitStack() as stack:
         descriptor, status = stack.enter_context(regular_file(path))
         size = status.st_size
-        packing = spool.packing(_reader(descriptor)(0, _MARK))
+        packing = spool.packing(reader(descriptor)(0, spool.MARK))
         if packing:
             descriptor = stack.enter_context(spool.unpacked(descriptor, packing))
             size = os.fstat(descriptor).st_size
-        hdus = read_layout(_reader(descriptor), size)
+        hdus = read_layout(reader(descriptor), size)
         image = find_image(hdus)
         scaling = scaling_of(image.hdu.header, image.hdu.bitpix)
         offset = image.hdu.data_offset
@@ -238,7 +155,7 @@ def open_frame(path: Path) -> Iterator[RawFrame]:
             descriptor = stack.enter_context(spool.untiled(descriptor, image.index, image.hdu))
             offset = 0
         yield RawFrame(
-            identity=_identity(status),
+            identity=identity_of(status),
             header=image.header,
             header_hash=image.header_hash,
             shape=image.shape,
@@ -246,18 +163,3 @@ def open_frame(path: Path) -> Iterator[RawFrame]:
             descriptor=descriptor,
             offset=offset,
         )
-
-
-def _reader(descriptor: int) -> ReadAt:
-    return lambda offset, size: os.pread(descriptor, size, offset)
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return Identity(
-        status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    )
-
-
-def _ends_in_zeros(read_at: ReadAt, image: Hdu) -> bool:
-    size = min(BLOCK, image.data_size)
-    return not read_at(image.data_offset + image.data_size - size, size).strip(b"\0")

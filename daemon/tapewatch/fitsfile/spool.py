@@ -15,13 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from tapewatch.errors import IncompleteFileError, RejectedError
 from tapewatch.fitsfile.files import output_errors, write_all
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, scan_hdus
 
+MARK = 4  # first bytes of a file, which tell how it is compressed
 MAX_UNPACKED = 2**32
 MAX_HEADERS = 64 * BLOCK
 
@@ -173,12 +171,12 @@ def untiled(descriptor: int, index: int, hdu: Hdu) -> Iterator[int]:
     if size > MAX_UNPACKED:
         raise RejectedError(f"{size:,} bytes when unpacked, more than {MAX_UNPACKED:,}")
     with _temporary() as spool:
-        write_all(spool, _untile(descriptor, index).data)
+        write_all(spool, _untile(descriptor, index))
         yield spool
 
 
-def _untile(descriptor: int, index: int) -> npt.NDArray[np.number]:
-    """Let astropy unpack the stored values, big-endian, as one row of bytes."""
+def _untile(descriptor: int, index: int) -> memoryview:
+    """Let astropy unpack the stored values, big-endian."""
     # Imported here: 0.2 s that a daemon without .fz files never spends.
     from astropy.io import fits  # noqa: PLC0415
     from astropy.utils.exceptions import AstropyWarning  # noqa: PLC0415
@@ -198,7 +196,8 @@ def _untile(descriptor: int, index: int) -> npt.NDArray[np.number]:
             if not isinstance(error, MemoryError) and getattr(error, "errno", None) is None:
                 raise RejectedError(f"cannot be unpacked: {error}") from error
             raise
-    return np.ravel(data.astype(data.dtype.newbyteorder(">"))).view(np.uint8)
+    stored: memoryview = data.astype(data.dtype.newbyteorder(">")).ravel().view("u1").data
+    return stored
 
 
 @contextmanager

@@ -18,13 +18,12 @@ from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
 from tapewatch.jobs.workplace import (
     STRIP,
-    Workplace,
     check_space,
     load_master,
     open_raw,
     processing_time,
 )
-from tapewatch.model import BuildMaster, Kind, Report
+from tapewatch.model import BuildMaster, Kind, Report, Workplace
 from tapewatch.science.calibrate import normalise_flat, subtract_bias
 from tapewatch.science.combine import frame_median, median, workspace
 from tapewatch.science.quality import RunningStatistics

@@ -11,13 +11,12 @@ from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
 from tapewatch.jobs.workplace import (
     STRIP,
-    Workplace,
     check_space,
     load_master,
     open_raw,
     processing_time,
 )
-from tapewatch.model import CalibrateFrame, Content, Kind, Product, Report
+from tapewatch.model import CalibrateFrame, Content, Kind, Product, Report, Workplace
 from tapewatch.planning.identity import identify
 from tapewatch.planning.names import product_path
 from tapewatch.science.calibrate import calibrate

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from tapewatch.jobs.workplace import STRIP, Workplace, open_raw
-from tapewatch.model import Content, MeasureFrame, Report
+from tapewatch.jobs.workplace import STRIP, open_raw
+from tapewatch.model import Content, MeasureFrame, Report, Workplace
 from tapewatch.science.quality import RunningStatistics
 
 

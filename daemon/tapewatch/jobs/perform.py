@@ -6,8 +6,7 @@ from dataclasses import replace
 from tapewatch.jobs.build import build_master
 from tapewatch.jobs.calibrate import calibrate_frame
 from tapewatch.jobs.measure import measure_frame
-from tapewatch.jobs.workplace import Workplace
-from tapewatch.model import BuildMaster, Job, MeasureFrame, Report
+from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
 
 
 def perform(job: Job, place: Workplace, attempt: str) -> Report:

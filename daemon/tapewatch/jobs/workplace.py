@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from tapewatch.errors import MasterLostError, NoSpaceError, RejectedError
 from tapewatch.fitsfile.read import RawFrame, open_frame
-from tapewatch.model import Frame, Master
+from tapewatch.model import Frame, Master, Workplace
 
 # Pixels that are read, computed and written at a time: small enough to stay in the processor's
 # cache, large enough that the calls do not count.
@@ -22,28 +21,6 @@ STRIP = 1 << 17
 # at 2048 x 2048 pixels, or one frame's at 4096 x 4096.
 _MEMORY_OF_MASTERS = 1 << 28  # bytes
 _MASTERS: dict[Path, NDArray[np.float32]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where jobs read and write.
-
-    Parameters
-    ----------
-    watchdir : Path
-        Raw frames lie below it.
-    output : Path
-        Products and masters lie below it, in the same subfolders.
-    saturation : float
-        Saturation of raw pixels, ADU (SATU).
-    minfree : float
-        Percent of the output disk that stays free (MINFREE).
-    """
-
-    watchdir: Path
-    output: Path
-    saturation: float
-    minfree: float
 
 
 @contextmanager

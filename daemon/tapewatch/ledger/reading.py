@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
+from tapewatch.errors import FatalError
 from tapewatch.ledger import rows, schema
 from tapewatch.ledger.rows import FrameRecord, MasterRecord
 from tapewatch.model import CalibrationFrame, Identity, Kind, ObjectFrame, State
@@ -42,8 +43,11 @@ class LedgerReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Close the file; what SQLite found wrong with it in the body is put into words."""
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise FatalError(f"the state file {self.path} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Close the file; what was acknowledged is on disk already."""

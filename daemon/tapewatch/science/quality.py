@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tapewatch.model import Statistics
 from tapewatch.science.calibrate import Pixels
 
-BLOCK = 1 << 16
+BLOCK = 1 << 17
 """Pixels looked at together: few enough for their float64 copies to stay in the cache."""
 
 ROW = 1 << 13

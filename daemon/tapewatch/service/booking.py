@@ -119,10 +119,8 @@ class Booking:
             self._ledger.set_content(job.frame.path, report)
             self.done["frames_measured"] += 1
             self._log.info("frame.measured", **lines.of_frame(job, report))
-        if self._degraded and not isinstance(job, MeasureFrame):  # which writes nothing
-            self._degraded = False
-            self._ledger.set_note("output_trouble", "")
-            self._log.info("service.restored")
+        if not isinstance(job, MeasureFrame):  # which writes nothing
+            self.restore()
 
     def fail(self, job: Job, error: BaseException, tries: int) -> None:
         """Book a job that failed.
@@ -180,6 +178,13 @@ class Booking:
             self._degraded = True
             self._ledger.set_note("output_trouble", reason)
             self._log.error("service.degraded", reason=reason)
+
+    def restore(self) -> None:
+        """Say that the trouble with the output folder is over, where there was any."""
+        if self._degraded:
+            self._degraded = False
+            self._ledger.set_note("output_trouble", "")
+            self._log.info("service.restored")
 
     def _suspect(self, job: Job, reason: str) -> None:
         """Have the files of a job looked at again: one was cut short, or is gone."""

@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from tapewatch.errors import MasterLostError, OutputError
 from tapewatch.facts import gather
@@ -78,6 +77,7 @@ class Foreman:
         self._told: set[str] = set()
         self._put_off: set[str] = set()  # folders to be planned a little later
         self._rest_until: dict[str, float] = {}  # by the monotonic clock
+        self._hindered: set[Callable[[], object]] = set()  # what the output folder did not allow
         self._tidied = 0.0
 
     @property
@@ -142,11 +142,7 @@ class Foreman:
         set of str
             Paths of the frames to be planned anew, for they have to be made again.
         """
-        try:
-            return self._housekeeping.forget_lost()
-        except OutputError as error:
-            self.booking.degrade(str(error))
-            return set()
+        return self._with_output(self._housekeeping.forget_lost)
 
     def plan_all(self, *, finish: bool = False) -> None:
         """Plan every folder, with the object frames that are done: at start, and for ``once``.
@@ -174,7 +170,7 @@ class Foreman:
         self._reasons_outdated.clear()
         if not self.working:
             self._tell_waiting()
-        self._with_output(self._housekeeping.write_lists)
+        self._with_output(self._housekeeping.write)
         self._tidied = time.monotonic()
 
     def _plan_folders(self, folders: set[str], *, finish: bool) -> None:
@@ -189,7 +185,7 @@ class Foreman:
             self._look_again.pop(folder, None)
             if made.look_again is not None:
                 self._look_again[folder] = made.look_again
-            self._with_output(partial(self._housekeeping.note, folder, made))
+            self._housekeeping.note(folder, made)
             in_use = {master.id for master in made.kept}
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
             if self._ledger.set_in_use(folder, in_use):
@@ -326,12 +322,18 @@ class Foreman:
         frames = (self._ledger.calibration_frames(folder) for folder in folders)
         return {one.frame.path for found in frames for one in found}
 
-    def _with_output(self, action: Callable[[], None]) -> None:
-        """Do what writes to the output folder; a full or vanished disk is told, not fatal."""
+    def _with_output(self, action: Callable[[], set[str] | None]) -> set[str]:
+        """Do what needs the output folder; a full or vanished disk is told, not fatal."""
         try:
-            action()
+            found = action()
         except (OSError, OutputError) as error:
+            self._hindered.add(action)
             self.booking.degrade(reason_of(error))
+            return set()
+        if self._hindered == {action}:
+            self.booking.restore()
+        self._hindered.discard(action)
+        return found or set()
 
     def stop(self, grace: float) -> None:
         """Let running jobs end, for a while; end the others, whose tries do not count.
@@ -345,4 +347,4 @@ class Foreman:
         self.plan(self.collect())
         for job in self._crew.abandon():
             self.booking.take_back(job)
-        self._with_output(self._housekeeping.write_lists)
+        self._with_output(self._housekeeping.write)

@@ -32,11 +32,12 @@ class Housekeeping:
         self._ledger = ledger
         self._log = log
         self._told: set[str] = set()
+        self._plans: dict[str, Plan] = {}
         self._lists: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._outdated: set[str] = set()
 
     def note(self, folder: str, plan: Plan) -> None:
-        """Take note of a folder's sets; its lists are written by the next `write_lists`.
+        """Take note of a folder's sets; names and lists are written by the next `write`.
 
         Parameters
         ----------
@@ -45,7 +46,7 @@ class Housekeeping:
         plan : Plan
             Of that folder.
         """
-        self._publish(folder, plan)
+        self._plans[folder] = plan
         self._lists[folder] = {
             one.stem: tuple(member.frame.name for member in one.calibration_set.frames)
             for one in plan.sets
@@ -64,21 +65,23 @@ class Housekeeping:
         ------
         OutputError
             The output folder itself is gone: nothing is known of the files in it.
+        OSError
+            It cannot be looked at.
         """
-        if not (self._output / FOLDER / NOTE).exists():
+        if not self._is_there(f"{FOLDER}/{NOTE}"):
             raise OutputError(f"{self._output} is not there, or not as it was: is it unmounted?")
-        lost = set()
-        for path, product in self._ledger.products().items():
-            if not (self._output / product).exists():
-                self._ledger.forget_product(path)
-                self._log.warning("product.lost", file=path, reason=f"{product} is gone")
-                lost.add(path)
-        for one in self._ledger.masters():
-            if one.in_use and not (self._output / one.master.path).exists():
-                self._ledger.forget_master(one.master.id)
-                self._log.warning("master.lost", reason=f"{one.master.path} is gone")
-                beside = self._ledger.calibration_frames(one.master.folder)
-                lost |= {each.frame.path for each in beside}
+        products = self._ledger.products()
+        masters = [one.master for one in self._ledger.masters() if one.in_use]
+        # All are looked for before any is forgotten: the disk may go away meanwhile.
+        lost = {path for path, product in products.items() if not self._is_there(product)}
+        lost_masters = [master for master in masters if not self._is_there(master.path)]
+        for path in sorted(lost):
+            self._ledger.forget_product(path)
+            self._log.warning("product.lost", file=path, reason=f"{products[path]} is gone")
+        for master in lost_masters:
+            self._ledger.forget_master(master.id)
+            self._log.warning("master.lost", reason=f"{master.path} is gone")
+            lost |= {one.frame.path for one in self._ledger.calibration_frames(master.folder)}
         return lost
 
     def touch(self, folder: str) -> None:
@@ -91,9 +94,17 @@ class Housekeeping:
         """
         self._outdated.add(folder)
 
-    def write_lists(self) -> None:
-        """Write the lists of all folders in which something was done."""
-        for folder in list(self._outdated):
+    def write(self) -> None:
+        """Give the plain names and write the lists of all folders in which something was done.
+
+        Raises
+        ------
+        OutputError
+            The system cannot write; the next call does the rest.
+        """
+        for folder in sorted(self._outdated):
+            if folder in self._plans:
+                self._publish(folder, self._plans[folder])
             objects = self._ledger.finished_objects(folder)
             for path in (_path(folder, name) for name in objects if not suits_list(name)):
                 if path not in self._told:
@@ -107,6 +118,9 @@ class Housekeeping:
             }
             write_lists(self._output / folder, lists, "list")
             self._outdated.discard(folder)
+
+    def _is_there(self, path: str) -> bool:
+        return (self._output / path).exists()
 
     def _publish(self, folder: str, plan: Plan) -> None:
         """Give the plain names to the masters in use, and take them from others."""

@@ -19,7 +19,7 @@ from tapewatch.arrival.scan import (
 )
 from tapewatch.arrival.settle import Observation, Verdict, judge, renew
 from tapewatch.errors import IncompleteFileError, RejectedError, RetriableError
-from tapewatch.fitsfile.read import Inspection, inspect
+from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.headers.classify import is_own_product
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log

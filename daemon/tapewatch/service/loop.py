@@ -17,15 +17,14 @@ from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.watch import Watch
 from tapewatch.errors import FatalError, RetriableError
 from tapewatch.fitsfile.atomic import remove_leftovers
-from tapewatch.jobs import Workplace
 from tapewatch.ledger import Ledger
 from tapewatch.log import SCHEMA, configure
-from tapewatch.model import UNDECIDED, Job, State
+from tapewatch.model import UNDECIDED, Job, State, Workplace
 from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
-from tapewatch.whereabouts import FOLDER, find
+from tapewatch.whereabouts import FOLDER, NOTE, find
 from tapewatch.workers import Workers
 
 _GRACE = 4.0  # seconds for running jobs to end at a stop
@@ -90,7 +89,9 @@ class Service:
         for warning in parameters.warnings:
             self._log.warning("parameters.warning", reason=warning)
         self._ledger = stack.enter_context(Ledger(Path(where.state)))
-        if self._ledger.products() and not was_there:
+        if not was_there and (self._ledger.products() or self._ledger.masters()):
+            # Without our note: it would tell the next start that the folder was there.
+            (parameters.output / FOLDER / NOTE).unlink()
             raise FatalError(
                 f"{parameters.output} holds nothing of what the state file {where.state} tells of:"
                 " is it unmounted? If it was emptied on purpose, remove the state file, too"
@@ -157,6 +158,8 @@ class Service:
         reason = "stopped" if self._stopping else "nothing to do: all was done already"
         if undecided:
             reason = f"{undecided} frames wait"
+        elif failed := sum(counts.get(state, 0) for state in (State.FAILED, State.STALLED)):
+            reason = f"nothing to do, but {failed} frames failed or stalled"
         self._log.info(
             "service.stopped", **done, **({} if done and not undecided else {"reason": reason})
         )

@@ -4,7 +4,7 @@ import time
 
 from tapewatch.arrival.recognise import recognise
 from tapewatch.errors import RejectedError
-from tapewatch.fitsfile.read import Inspection
+from tapewatch.fitsfile.inspection import Inspection
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import Identity, Kind, State
