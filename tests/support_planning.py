@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tapewatch.headers.classify import Value
+from tapewatch.headers.values import Value
 from tapewatch.model import (
     CalibrationFrame,
     Detector,
@@ -40,6 +40,11 @@ class Cards:
         """Value of a keyword."""
         found: Value = self._values.get(keyword, default)
         return found
+
+    def lines(self, keyword: str, /) -> Iterator[str]:
+        """Texts of a commentary keyword."""
+        value = self._values.get(keyword)
+        yield from [] if value is None else [str(value)]
 
 
 @functools.cache

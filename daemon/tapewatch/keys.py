@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tapewatch.errors import ParameterError
+from tapewatch.headers.typerules import parse_rules
 from tapewatch.model import Step
 from tapewatch.parfile import choice, number, only, whole, word_or, words
 
@@ -73,6 +74,13 @@ def _maxage(text: str) -> tuple[float, float, float]:
             f"allowed is one number of days from 0 to {_CENTURY:g}, or three: bias,dark,flat"
         ) from None
     return bias, dark, flat
+
+
+def _instruments(text: str) -> tuple[str, ...]:
+    patterns = tuple(text.split(","))
+    if not all(patterns):
+        raise ParameterError("allowed are patterns of INSTRUME as FLI*,ZWO*, or * for all cameras")
+    return () if patterns == ("*",) else patterns
 
 
 def _patterns(text: str) -> tuple[str, ...]:
@@ -160,12 +168,12 @@ KEYS: Final = (
            "1: write the uncertainty of each pixel into calibrated frames; only 0 for now"),
     _later("BADPIX", "none", "a list of known bad pixels",
            "FITS mask or region list of bad pixels; only none for now"),
-    _later("INSTRUMENT", "*", "choosing frames by their camera",
-           "cameras (INSTRUME) whose frames are taken; only * for now"),
-    _later("TYPERULES", "none", "telling a frame's type by its name",
-           "rules that tell a frame's type by its name; only none for now"),
-    _later("ALLBIN", "0", "reducing several binnings side by side",
-           "1: take frames of every binning, not of BINNING alone; only 0 for now"),
+    Key("INSTRUMENT", "*", _instruments, "instruments",
+        "cameras (INSTRUME) whose frames are taken, as FLI*,ZWO*; other frames are left alone"),
+    Key("TYPERULES", "none", parse_rules, "typerules",
+        "as flat:*flat*,dark:*dark*: what a path tells of a frame's type goes over its header"),
+    Key("ALLBIN", "0", _SWITCH, "allbin",
+        "1: take frames of every binning, each with its own masters; 0: of BINNING alone"),
     Key("RECURSE", "1", _SWITCH, "recurse", "1: watch subfolders too; 0: not"),
     Key("PATTERNS", _GLOBS, _patterns, "patterns",
         "file names that are taken for frames, in upper or lower case"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tapewatch import parfile
 from tapewatch.errors import ParameterError
+from tapewatch.headers.typerules import Rule
 from tapewatch.keys import KEYS, Key, Off
 from tapewatch.model import Step
 from tapewatch.parfile import Entry, printable, shown
@@ -57,6 +58,12 @@ class Parameters:
         Oldest bias, dark and flat of another folder, days; 0: any.
     longitude : float or None
         Of the telescope, degrees east.
+    allbin : bool
+        Whether frames of every binning are taken, not of `binning` alone.
+    instruments : tuple of str
+        Patterns of the cameras whose frames are taken; none: all cameras.
+    typerules : tuple of (Kind, str)
+        What patterns of paths tell of a frame's kind, over its header; the first that matches.
     recurse : bool
         Whether subfolders are watched.
     patterns : tuple of str
@@ -101,6 +108,9 @@ class Parameters:
     temptol: float
     maxage: tuple[float, float, float]
     longitude: float | None
+    allbin: bool
+    instruments: tuple[str, ...]
+    typerules: tuple[Rule, ...]
     recurse: bool
     patterns: tuple[str, ...]
     since: float | None

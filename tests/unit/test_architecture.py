@@ -21,12 +21,12 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2] / "daemon"
 FLOORS = (
     ("tapewatch",),  # the package itself: its version
     ("errors", "log", "model"),
+    ("headers",),
     ("science",),
     ("parfile",),
     ("keys",),
     ("parameters",),
     ("ledger",),
-    ("headers",),
     ("planning",),
     ("fitsfile",),
     ("facts", "lists"),

@@ -163,3 +163,11 @@ def test_header_can_be_hashed_compared_and_sent_to_a_worker() -> None:
     example = header("A       = 1")
     assert hash(example) == hash(header("A       = 1"))
     assert pickle.loads(pickle.dumps(example)).get("A") == 1  # noqa: S301 - our own bytes
+
+
+def test_lines_of_history_come_in_order_and_those_of_other_keywords_do_not() -> None:
+    example = header(
+        "HISTORY first", "A       = 1", "COMMENT other", "HISTORY second", "HISTORYX=2"
+    )
+    assert list(example.lines("HISTORY")) == ["first", "second"]
+    assert list(header("A       = 1").lines("HISTORY")) == []

@@ -119,7 +119,7 @@ def test_frame_types_of_maxim_and_tape(words: str, kind: Kind) -> None:
     assert told(IMAGETYP=words).kind is kind
 
 
-@pytest.mark.parametrize("words", ["Master Dark", "SNAPSHOT", "frame", "", "zero", "Dark Neb", 5])
+@pytest.mark.parametrize("words", ["frame", "Dark Neb", 5])
 def test_other_frame_types_are_named_and_rejected(words: object) -> None:
     expected = f"IMAGETYP is '{words}', which is neither bias, dark, flat nor object (light)"
     assert refused(IMAGETYP=words) == expected
@@ -147,15 +147,15 @@ def test_the_filter_says_nothing_about_bias_and_dark() -> None:
     assert told(FILTER=3).filter == "3"
 
 
-@pytest.mark.parametrize("value", ["abc", "5,0", -5.0, math.inf, math.nan, True, 1e7, ""])
+@pytest.mark.parametrize("value", ["abc", -5.0, math.inf, math.nan, True, 1e7])
 def test_an_exposure_time_that_is_none_is_named_and_rejected(value: object) -> None:
     assert refused(EXPTIME=value) == f"EXPTIME is {value!r}, expected seconds from 0 to 1e+06"
 
 
 def test_exposure_is_taken_where_exptime_is_absent() -> None:
     assert told(EXPTIME=None, EXPOSURE=7).exptime == 7.0
-    assert refused(EXPTIME=None, EXPOSURE=None) == (
-        "no exposure time: EXPTIME or EXPOSURE expected"
+    assert refused(EXPTIME="", EXPOSURE=None) == (
+        "no exposure time: EXPTIME or EXPOSURE or EXP or ELAPTIME expected"
     )
 
 
@@ -177,7 +177,7 @@ def test_times_are_universal_time_whatever_their_offset(text: str, date_obs: str
     assert frame.start == datetime.fromisoformat(f"{date_obs}+00:00").timestamp()
 
 
-@pytest.mark.parametrize("value", ["25/03/98", "soon", "", 5.5, True, "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("value", ["25/3", "soon", 5.5, True, "0001-01-01T00:00:00+14:00"])
 def test_a_time_that_is_none_is_named_and_rejected(value: object) -> None:
     assert refused(DATE_OBS=value) == (
         f"DATE-OBS is '{value}', expected a time as 2026-03-25T18:00:00"
@@ -187,25 +187,37 @@ def test_a_time_that_is_none_is_named_and_rejected(value: object) -> None:
 @pytest.mark.parametrize(
     ("keyword", "reason"),
     [
-        ("IMAGETYP", "no frame type: IMAGETYP expected"),
-        ("DATE-OBS", "no time of exposure: DATE-OBS expected"),
-        ("XBINNING", "no binning: XBINNING or YBINNING expected"),
-        ("YBINNING", "no binning: XBINNING or YBINNING expected"),
+        (
+            "IMAGETYP",
+            "no frame type (IMAGETYP, OBSTYPE ...): tape.par can tell it, as TYPERULES object:*x*",
+        ),
+        (
+            "DATE-OBS",
+            "no time of exposure: DATE-OBS or DATE-BEG or DATE_BEG or UT-OBS expected",
+        ),
+        ("XBINNING", "XBINNING/YBINNING is '/1', expected whole numbers from 1"),
+        ("YBINNING", "XBINNING/YBINNING is '1/', expected whole numbers from 1"),
     ],
 )
 def test_a_keyword_that_is_missing_is_named(keyword: str, reason: str) -> None:
     assert refused(**{keyword: None}) == reason
 
 
-@pytest.mark.parametrize("value", ["1", 1.5, math.nan, True])
+def test_without_a_word_on_binning_there_is_none() -> None:
+    assert told(XBINNING=None, YBINNING=None).detector.binning == (1, 1)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, math.nan, True])
 def test_binning_that_is_no_number_of_pixels_is_named_and_rejected(value: object) -> None:
-    assert refused(XBINNING=value) == f"XBINNING/YBINNING is {value!r}/1, expected integers"
+    assert refused(XBINNING=value) == (
+        f"XBINNING/YBINNING is '{value}/1', expected whole numbers from 1"
+    )
 
 
 def test_binning_and_window_are_pairs_of_x_and_y() -> None:
     detector = told(XBINNING=2, YBINNING=4.0, XORGSUBF=10, YORGSUBF=20).detector
     assert (detector.binning, detector.window) == ((2, 4), (10, 20))
-    assert told(XORGSUBF=None).detector.window == (0, 0)
+    assert told(XORGSUBF=None, YORGSUBF=None).detector.window == (0, 0)
 
 
 @pytest.mark.parametrize("value", ["BDF", "D ", "B"])
@@ -325,7 +337,6 @@ def test_a_real_night_of_maxim_and_acp(arcsat: Path) -> None:
         ("aspen_trimmed.fit", Kind.FLAT, 1.0, "R", "Apogee Aspen CG16M"),
         ("biastest1.fit", Kind.BIAS, 0.0, "none", "Apogee Alta"),
         ("darktest1.fit", Kind.DARK, 30.0, "none", "Apogee Alta"),
-        ("maximdl_5_21_header.fit", Kind.OBJECT, 90.0, "R", "Apogee USB/Net"),
         ("maximdl_5_23_header.fit", Kind.OBJECT, 90.0, "B", "Apogee USB/Net"),
         ("maximdl_6_16_header.fit", Kind.OBJECT, 90.0, "B", "Apogee USB/Net"),
         ("maximdl_6_18_header.fit", Kind.OBJECT, 90.0, "r", "AspenCG16"),
@@ -342,5 +353,5 @@ def test_real_headers_of_maxim_4_to_6(
 
 def test_a_real_header_without_a_type_is_rejected(real_data: Path) -> None:
     folder = real_data / "header-variants-feder-maxim"
-    with pytest.raises(RejectedError, match="no frame type: IMAGETYP expected"):
+    with pytest.raises(RejectedError, match="already calibrated: HISTORY is 'Auto Dark Sub"):
         classified(folder / "neon-on-dome-10-sec-high-res-though-scope.fit")

@@ -174,9 +174,6 @@ def test_message_lists_all_bad_values_of_the_file(read: Read) -> None:
         ("MASK", "0", "1", "a mask of bad pixels"),
         ("UNCERT", "0", "1", "an uncertainty image"),
         ("BADPIX", "none", "bad.reg", "known bad pixels"),
-        ("INSTRUMENT", "*", "FLI*", "choosing frames by their camera"),
-        ("TYPERULES", "none", "flat:*flat*", "telling a frame's type by its name"),
-        ("ALLBIN", "0", "1", "several binnings"),
     ],
 )
 def test_key_whose_work_comes_later_takes_the_present_value_alone(

@@ -22,7 +22,7 @@ def recognise(path: str, inspection: Inspection, parameters: Parameters) -> Fram
     inspection : Inspection
         Of the file; not of a product of our own.
     parameters : Parameters
-        BINNING.
+        BINNING, ALLBIN, INSTRUMENT and TYPERULES.
 
     Returns
     -------
@@ -36,8 +36,15 @@ def recognise(path: str, inspection: Inspection, parameters: Parameters) -> Fram
     """
     if is_notebook_product(inspection.header, inspection.bitpix):
         raise RejectedError("a product of TAPE's notebook (DATE-PRC and a float image)")
-    frame = classify(path, inspection.header, inspection.shape)
-    if frame.detector.binning != (parameters.binning, parameters.binning):
+    frame = classify(
+        path,
+        inspection.header,
+        inspection.shape,
+        rules=parameters.typerules,
+        instruments=parameters.instruments,
+    )
+    asked_for = (parameters.binning, parameters.binning)
+    if frame.detector.binning != asked_for and not parameters.allbin:
         binning = "x".join(map(str, frame.detector.binning))
         raise RejectedError(f"binning {binning}, BINNING is {parameters.binning}")
     if len(os.fsencode(product_path(path).rpartition("/")[2])) > _LONGEST_NAME:

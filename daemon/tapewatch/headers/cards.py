@@ -86,6 +86,24 @@ class Header:
             if keyword and keyword != CONTINUE:
                 yield keyword, self._value(position)
 
+    def lines(self, keyword: str) -> Iterator[str]:
+        """Go through the texts of a commentary keyword.
+
+        Parameters
+        ----------
+        keyword : str
+            HISTORY or COMMENT.
+
+        Yields
+        ------
+        str
+            As `get` gives the first of them.
+        """
+        start = keyword.ljust(KEYWORD_SIZE).encode()
+        for card in self.cards[self._positions.get(keyword, len(self.cards)) :]:
+            if card.startswith(start):
+                yield _text(card[KEYWORD_SIZE:])
+
     def _value(self, position: int) -> Value:
         value_field = _value_field(self.cards[position])
         if value_field is None:

@@ -4,28 +4,24 @@ Pure: what is read here is the header alone. A frame that cannot be told raises 
 with words that name the keyword, its value and what was expected.
 """
 
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Protocol, TypeGuard
 
 from tapewatch.errors import RejectedError
 from tapewatch.headers import dialects
+from tapewatch.headers.foreign import foreign_work, no_image
+from tapewatch.headers.times import start_of_exposure
+from tapewatch.headers.typerules import Rule, kind_by_rule, matches_glob, rule_to_add
+from tapewatch.headers.values import Cards, as_text, first_text, matches, number, pair
 from tapewatch.model import Detector, Frame, Kind
 
-Value = str | int | float | bool | None
-
-# Sensor temperatures outside this range, degrees C, are the codes of "no reading" (-99, -999 ...).
-_PLAUSIBLE_TEMPERATURE = (-98.0, 60.0)
+# Sensor temperatures that can be, degrees C and kelvin; a range between the two stays free for
+# codes as 100. A set-point is looked at where the reading is none.
+_CELSIUS = (-150.0, 60.0)
+_KELVIN = (123.0, 333.0)
+_ZERO_CELSIUS = 273.15  # kelvin
+_NO_READING = frozenset({-99.0, -99.9})
 _LONGEST_EXPOSURE = 1e6  # seconds, eleven days
 _NO_FILTER = "none"
-
-
-class Cards(Protocol):
-    """Whatever gives values by keyword: a header."""
-
-    def get(self, keyword: str, default: Value = None, /) -> Value:
-        """Value of a keyword."""
 
 
 def is_own_product(header: Cards) -> bool:
@@ -62,7 +58,14 @@ def is_notebook_product(header: Cards, bitpix: int) -> bool:
     return header.get("DATE-PRC") is not None and bitpix < 0
 
 
-def classify(path: str, header: Cards, shape: tuple[int, int]) -> Frame:
+def classify(
+    path: str,
+    header: Cards,
+    shape: tuple[int, int],
+    *,
+    rules: Sequence[Rule] = (),
+    instruments: Sequence[str] = (),
+) -> Frame:
     """Tell by its header what a frame is.
 
     Parameters
@@ -73,6 +76,10 @@ def classify(path: str, header: Cards, shape: tuple[int, int]) -> Frame:
         Header of the image.
     shape : tuple of int
         (ny, nx), pixels.
+    rules : sequence of (Kind, str)
+        TYPERULES: what the path says of the kind goes over what the header says.
+    instruments : sequence of str
+        INSTRUMENT: patterns of the cameras whose frames are taken; none: all cameras.
 
     Returns
     -------
@@ -82,133 +89,114 @@ def classify(path: str, header: Cards, shape: tuple[int, int]) -> Frame:
     Raises
     ------
     RejectedError
-        Where a keyword is missing or its value makes no sense.
+        The frame is no raw image, not of these cameras, or a keyword is missing or its value
+        makes no sense.
     """
-    calibrated = header.get("CALSTAT")
-    if isinstance(calibrated, str) and calibrated.strip():
-        raise RejectedError(f"already calibrated: CALSTAT is '{calibrated.strip()}'")
-    kind = _kind(header)
+    camera = first_text(header, dialects.CAMERA_KEYWORDS)
+    if instruments and not any(matches_glob(camera, pattern) for pattern in instruments):
+        raise RejectedError(f"another camera: '{camera}', INSTRUMENT is {','.join(instruments)}")
+    if reason := foreign_work(header):
+        raise RejectedError(reason)
+    kind = kind_by_rule(path, rules) or _kind(path, header)
+    if kind is Kind.OTHER:
+        raise RejectedError("TYPERULES say that it is other than bias, dark, flat or object")
     exptime = 0.0 if kind is Kind.BIAS else _exposure_time(header)
     if kind is Kind.DARK and exptime == 0:
         kind = Kind.BIAS  # how Lick, ESO and others spell a bias
-    date_obs, start = _start(header)
+    date_obs, start = start_of_exposure(header)
     return Frame(
         path=path,
         kind=kind,
-        detector=_detector(header, shape),
+        detector=_detector(header, shape, camera),
         exptime=exptime,
         filter=_filter(header) if kind in {Kind.FLAT, Kind.OBJECT} else _NO_FILTER,
         date_obs=date_obs,
         start=start,
-        object=_text(header, dialects.OBJECT_KEYWORDS),
+        object=first_text(header, dialects.OBJECT_KEYWORDS),
         temperature=_temperature(header),
     )
 
 
-def _kind(header: Cards) -> Kind:
+def _kind(path: str, header: Cards) -> Kind:
+    if reason := no_image(header):
+        raise RejectedError(reason)
     for keyword in dialects.TYPE_KEYWORDS:
-        value = header.get(keyword)
-        if value is None:
-            continue
-        kind = dialects.KIND_OF_TYPE.get(dialects.normalise(str(value)))
-        if kind is None:
+        text = as_text(header.get(keyword))
+        kind = dialects.KIND_OF_TYPE.get(dialects.normalise(text))
+        if kind is Kind.OBJECT and _is_flat_by_object(header):
+            return Kind.FLAT
+        if kind is not None:
+            return kind
+        if text and keyword not in dialects.LOOSE_TYPE_KEYWORDS:
             raise RejectedError(
-                f"{keyword} is '{value}', which is neither bias, dark, flat nor object (light)"
+                f"{keyword} is '{text}', which is neither bias, dark, flat nor object (light)"
             )
-        return kind
-    raise RejectedError(f"no frame type: {_listed(dialects.TYPE_KEYWORDS)} expected")
+    raise RejectedError(
+        f"no frame type (IMAGETYP, OBSTYPE ...): tape.par can tell it, as {rule_to_add(path)}"
+    )
+
+
+def _is_flat_by_object(header: Cards) -> bool:
+    text = dialects.normalise(as_text(header.get("OBJECT")))
+    return matches(dialects.FLAT_OBJECT, text)
 
 
 def _exposure_time(header: Cards) -> float:
     for keyword in dialects.EXPOSURE_KEYWORDS:
         value = header.get(keyword)
-        if value is None:
+        if not as_text(value):
             continue
-        if _is_number(value) and 0 <= value <= _LONGEST_EXPOSURE:
-            return float(value)
+        seconds = number(value)
+        if seconds is not None and 0 <= seconds <= _LONGEST_EXPOSURE:
+            return seconds
         raise RejectedError(
             f"{keyword} is {value!r}, expected seconds from 0 to {_LONGEST_EXPOSURE:g}"
         )
     raise RejectedError(f"no exposure time: {_listed(dialects.EXPOSURE_KEYWORDS)} expected")
 
 
-def _start(header: Cards) -> tuple[str, float]:
-    for keyword in dialects.TIME_KEYWORDS:
-        value = header.get(keyword)
-        if value is None:
-            continue
-        try:
-            moment = datetime.fromisoformat(str(value).strip())
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            moment = moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise RejectedError(
-                f"{keyword} is '{value}', expected a time as 2026-03-25T18:00:00"
-            ) from None
-        return moment.replace(tzinfo=None).isoformat(), moment.timestamp()
-    raise RejectedError(f"no time of exposure: {_listed(dialects.TIME_KEYWORDS)} expected")
-
-
-def _detector(header: Cards, shape: tuple[int, int]) -> Detector:
-    binning = _pair(header, dialects.BINNING_KEYWORDS)
-    if binning is None:
-        raise RejectedError(f"no binning: {_listed(dialects.BINNING_KEYWORDS[0])} expected")
-    settings = (
-        (keyword, _setting(value))
-        for keyword in dialects.SETTING_KEYWORDS
-        if (value := header.get(keyword)) is not None
-    )
+def _detector(header: Cards, shape: tuple[int, int], camera: str) -> Detector:
+    # Where no keyword tells a binning there is none: the shape keeps frames apart in any case.
+    binning = _pair(header, dialects.BINNING_KEYWORDS, least=1) or (1, 1)
+    settings = {keyword: as_text(header.get(keyword)) for keyword in dialects.SETTING_KEYWORDS}
     return Detector(
-        camera=_text(header, dialects.CAMERA_KEYWORDS),
+        camera=camera,
         shape=shape,
         binning=binning,
         window=_pair(header, dialects.WINDOW_KEYWORDS) or (0, 0),
-        settings=tuple(sorted((keyword, value) for keyword, value in settings if value)),
+        settings=tuple(sorted((keyword, text) for keyword, text in settings.items() if text)),
     )
 
 
-def _pair(header: Cards, keywords: Sequence[tuple[str, str]]) -> tuple[int, int] | None:
-    for names in keywords:
-        values = tuple(header.get(name) for name in names)
-        if None in values:
+def _pair(
+    header: Cards, dialect: Sequence[Sequence[str]], least: int | None = None
+) -> tuple[int, int] | None:
+    for keywords in dialect:
+        texts = [as_text(header.get(keyword)) for keyword in keywords]
+        if not any(texts):
             continue
-        numbers = tuple(float(value) for value in values if _is_number(value))
-        if len(numbers) == len(names) and all(number.is_integer() for number in numbers):
-            return int(numbers[0]), int(numbers[1])
-        raise RejectedError(f"{'/'.join(names)} is {values[0]!r}/{values[1]!r}, expected integers")
+        found = pair(texts)
+        if found is not None and (least is None or min(found) >= least):
+            return found
+        expected = "whole numbers" if least is None else f"whole numbers from {least}"
+        raise RejectedError(f"{'/'.join(keywords)} is '{'/'.join(texts)}', expected {expected}")
     return None
 
 
 def _filter(header: Cards) -> str:
-    return _text(header, dialects.FILTER_KEYWORDS) or _NO_FILTER
+    return first_text(header, dialects.FILTER_KEYWORDS) or _NO_FILTER
 
 
 def _temperature(header: Cards) -> float | None:
-    low, high = _PLAUSIBLE_TEMPERATURE
     for keyword in dialects.TEMPERATURE_KEYWORDS:
-        value = header.get(keyword)
-        if _is_number(value) and low < float(value) < high:
-            return float(value)
+        reading = number(header.get(keyword))
+        if reading is None or reading in _NO_READING:
+            continue
+        if _CELSIUS[0] < reading < _CELSIUS[1]:
+            return reading
+        if _KELVIN[0] < reading < _KELVIN[1]:
+            return round(reading - _ZERO_CELSIUS, 6)
     return None
-
-
-def _text(header: Cards, keywords: Sequence[str]) -> str:
-    """First of the keywords that has a value, as stripped text."""
-    for keyword in keywords:
-        value = header.get(keyword)
-        if value is not None and (text := str(value).strip()):
-            return text
-    return ""
-
-
-def _setting(value: Value) -> str:
-    """Value of a setting as text: 100 and 100.0 are the same gain."""
-    return f"{value:.15g}" if _is_number(value) else str(value).strip()
-
-
-def _is_number(value: Value) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _listed(keywords: Sequence[str]) -> str:

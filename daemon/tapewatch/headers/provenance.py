@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tapewatch.headers.classify import Cards, Value
+from tapewatch.headers.values import Cards, Value
 from tapewatch.model import Frame, Kind, Master, Product
 
 Change = tuple[Value, str]

@@ -114,11 +114,14 @@ def exposure_text(exptime: float, others: Iterable[float] = ()) -> str:
     return f"{exptime:.{_MOST_DECIMALS}f}"
 
 
-def stems(sets: Sequence[CalibrationSet], combined: Collection[str] = ()) -> Mapping[str, str]:
+def stems(
+    sets: Sequence[CalibrationSet], combined: Collection[str] = (), binning: int = 1
+) -> Mapping[str, str]:
     """Names of the sets of one folder, for their masters and lists.
 
-    The plain name goes to the newest set that has a master, of the read-out mode with most frames
-    where several share the folder; the others carry six characters of their ID.
+    The plain name goes to a set of BINNING, and to the newest that has a master, of the read-out
+    mode with most frames where several share the folder; the others carry six characters of
+    their ID.
 
     Parameters
     ----------
@@ -126,6 +129,8 @@ def stems(sets: Sequence[CalibrationSet], combined: Collection[str] = ()) -> Map
         All sets of one folder.
     combined : collection of str
         IDs of those whose master is on disk.
+    binning : int
+        BINNING of tape.par.
 
     Returns
     -------
@@ -143,6 +148,7 @@ def stems(sets: Sequence[CalibrationSet], combined: Collection[str] = ()) -> Map
         plain = max(
             rivals,
             key=lambda one: (
+                one.detector.binning == (binning, binning),
                 one.id in combined,
                 frames[one.detector],
                 one.last.start,

@@ -81,7 +81,7 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
     combined = {
         done.calibration_set.id for done in planned if done.master is not None and done.master.built
     }
-    stems = names.stems(sets, combined)
+    stems = names.stems(sets, combined, parameters.binning)
     return PlannedSets(
         tuple(replace(done, stem=stems[done.calibration_set.id]) for done in planned),
         tuple(builds),

@@ -222,8 +222,10 @@ class Intake:
             return self._reject(path, None, f"{found.what}: only regular files are taken")
         if self._known.get(path) == found and path not in self._due:
             return set()
-        if (moment := changed(found)) < self._oldest:
-            return self._leave_alone(path, found, time.strftime("%Y-%m-%d", time.gmtime(moment)))
+        if changed(found) < self._oldest:
+            self._file(path, found)
+            self._not_asked_for += self._register.leave_alone(path, found)
+            return set()
         return self._settle(path, vouched=vouched)
 
     def suspect(self, path: str, reason: str) -> set[str]:
@@ -272,9 +274,11 @@ class Intake:
 
     def _take(self, path: str, inspection: Inspection) -> set[str]:
         """Have a whole file entered as the frame that it is."""
-        self._forget(path)
-        self._known[path] = inspection.identity
-        return {path} if self._register.take(path, inspection) else set()
+        self._file(path, inspection.identity)
+        dirty = {path} if self._register.take(path, inspection) else set()
+        if copy := self._register.copy_less_dark(path):
+            dirty |= self.suspect(copy, "")
+        return dirty
 
     def _judge(
         self,
@@ -309,19 +313,8 @@ class Intake:
 
     def _pass_over(self, path: str, identity: Identity) -> set[str]:
         """Leave a product of our own alone: it is no frame."""
-        self._forget(path)
-        self._known[path] = identity
+        self._file(path, identity)
         self._ledger.drop(path)
-        return set()
-
-    def _leave_alone(self, path: str, identity: Identity, day: str) -> set[str]:
-        """Leave a file alone that is older than was asked for; the next scan tells how many."""
-        self._forget(path)
-        self._known[path] = identity
-        reason = f"not asked for: of {day}, SINCE is {self._parameters.since:g} days"
-        self._not_asked_for += self._register.set_aside(
-            path, identity, State.REJECTED, reason, tell=False
-        )
         return set()
 
     def _vanish(self, path: str) -> set[str]:
@@ -341,9 +334,13 @@ class Intake:
         self, path: str, identity: Identity | None, state: State, reason: str
     ) -> set[str]:
         """Have it entered why a frame is not worked on, and look at it when it changes."""
+        self._file(path, identity)
+        return {path} if self._register.set_aside(path, identity, state, reason) else set()
+
+    def _file(self, path: str, identity: Identity | None) -> None:
+        """Be done with a path until it changes from this identity."""
         self._forget(path)
         self._known[path] = identity
-        return {path} if self._register.set_aside(path, identity, state, reason) else set()
 
     def _forget(self, path: str) -> None:
         for memory in (self._unsettled, self._due, self._lacking):

@@ -5,9 +5,11 @@ import time
 from tapewatch.arrival.recognise import recognise
 from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.inspection import Inspection
+from tapewatch.headers.twins import raw_copies, subtracted_copy, superseded
+from tapewatch.headers.typerules import kind_by_rule
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
-from tapewatch.model import Identity, Kind, State
+from tapewatch.model import Frame, Identity, Kind, State
 from tapewatch.parameters import Parameters
 from tapewatch.planning.names import names_of_twins, product_path
 
@@ -56,12 +58,15 @@ class Register:
         identity = inspection.identity
         try:
             frame = recognise(path, inspection, self._parameters)
+            self._see_that_it_is_the_raw_one(frame)
             if frame.kind is Kind.OBJECT:
                 self._see_that_its_product_has_a_name(path)
         except RejectedError as error:
             return self.set_aside(path, identity, State.REJECTED, str(error))
         arrived = min(changed(identity), time.time()) if self._local else time.time()
         self._ledger.set_frame(frame, identity, inspection.header_hash, arrived)
+        if kind_by_rule(path, self._parameters.typerules):
+            self._log.info("frame.kind_by_rule", file=path, kind=str(frame.kind))
         return True
 
     def set_aside(
@@ -91,6 +96,25 @@ class Register:
         if news and tell:
             self._log.warning(f"frame.{state}", file=path, reason=reason)
         return news
+
+    def leave_alone(self, path: str, identity: Identity) -> bool:
+        """Enter that a file is older than was asked for; how many are is told at once, elsewhere.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the watched folder.
+        identity : Identity
+            Of the file.
+
+        Returns
+        -------
+        bool
+            Whether that was not known before.
+        """
+        day = time.strftime("%Y-%m-%d", time.gmtime(changed(identity)))
+        reason = f"not asked for: of {day}, SINCE is {self._parameters.since:g} days"
+        return self.set_aside(path, identity, State.REJECTED, reason, tell=False)
 
     def vanish(self, path: str) -> bool:
         """Enter that a file is gone; what was made of it stays, and is known to be made of it.
@@ -134,6 +158,22 @@ class Register:
             if other != path and product_path(other) == product
         ]
 
+    def copy_less_dark(self, path: str) -> str:
+        """Give the frame less the camera's own dark of which a frame is the raw copy.
+
+        Parameters
+        ----------
+        path : str
+            As ``X.NOAUTODARK.FIT``.
+
+        Returns
+        -------
+        str
+            ``X.FIT`` where that is known, else empty: it is to be looked at again.
+        """
+        copy = subtracted_copy(path)
+        return copy if copy and self._ledger.frames(copy) else ""
+
     def raws_of(self, path: str) -> list[tuple[str, State]]:
         """Give the raw frames whose product would have the path of a file, and their states.
 
@@ -152,6 +192,13 @@ class Register:
             return []
         alike = self._ledger.frames_named(folder, names_of_twins(name[1:]))
         return [(raw, state) for raw, state in alike if product_path(raw) == path]
+
+    def _see_that_it_is_the_raw_one(self, frame: Frame) -> None:
+        """Refuse what a camera wrote less its own dark, where it wrote the raw frame, too."""
+        for path in raw_copies(frame.path):
+            for record in self._ledger.frames(path):
+                if record.frame is not None and (reason := superseded(frame, record.frame)):
+                    raise RejectedError(reason)
 
     def _see_that_its_product_has_a_name(self, path: str) -> None:
         for twin, state in self.twins(path):
