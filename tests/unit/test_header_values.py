@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewatch.errors import RejectedError
-from tapewatch.headers.electronics import egain, read_noise
 from tapewatch.headers.times import start_of_exposure
 from tapewatch.headers.values import Value, number, pair
 
@@ -133,22 +132,3 @@ def test_numbers(value: Value, expected: float | None) -> None:
 )
 def test_pairs(texts: list[str], expected: tuple[int, int] | None) -> None:
     assert pair(texts) == expected
-
-
-@pytest.mark.parametrize(
-    ("cards", "gain", "noise"),
-    [
-        ({"EGAIN": 1.34}, 1.34, None),  # MaxIm DL
-        ({"GAIN": 120, "OFFSET": 30, "EGAIN": 1.0022}, 1.0022, None),  # N.I.N.A.
-        ({"GAIN": 120, "SWCREATE": "SharpCap"}, None, None),
-        ({"E-GAIN": "0,46"}, 0.46, None),  # SBIG
-        ({"GAIN": 1.9, "RDNOISE": 5.0}, 1.9, 5.0),  # SAAO
-        ({"GAIN": 2.3, "ORIGIN": "LCOGT"}, 2.3, None),
-        ({"GAIN": "[2.01, 2.02]", "ORIGIN": "LCOGT"}, None, None),
-        ({"ESO DET OUT1 CONAD": 1.1, "ESO DET OUT1 GAIN": 0.91, "ESO DET OUT1 RON": 7.8}, 1.1, 7.8),
-        ({"EGAIN": 0.0, "READNOIS": -1}, None, None),
-        ({}, None, None),
-    ],
-)
-def test_gains(cards: dict[str, Value], gain: float | None, noise: float | None) -> None:
-    assert (egain(Cards(cards)), read_noise(Cards(cards))) == (gain, noise)

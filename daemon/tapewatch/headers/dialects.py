@@ -138,16 +138,6 @@ SETTING_KEYWORDS = (
     "ESO DET READ CLOCK",
 )
 
-# Electrons per ADU. ESO's own GAIN is the inverse.
-EGAIN_KEYWORDS = ("EGAIN", "E-GAIN", "CCDGAIN", "ESO DET OUT1 CONAD")
-# GAIN is a setting of the camera (N.I.N.A., SGP, APT, SharpCap, INDI, Seestar ...), but electrons
-# per ADU where one of these stands beside it: so write IRAF's observatories.
-GAIN_IS_ELECTRONS: tuple[Mark, ...] = (
-    *(Mark(keyword, r".+", "IRAF") for keyword in ("RDNOISE", "READNOIS", "CCDRON")),
-    Mark("ORIGIN", r"lcogt", "LCO"),
-)
-READ_NOISE_KEYWORDS = ("RDNOISE", "READNOIS", "CCDRON", "ESO DET OUT1 RON")  # electrons
-
 
 def normalise(text: str) -> str:
     """Frame type as `KIND_OF_TYPE` spells it.
