@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: _Command = options.command
     try:
         code = command(options)
-        sys.stdout.flush()  # here, where a reader that has gone can be dealt with
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that has gone can be dealt with
     except FatalError as error:
         print(f"tapewatch: {error}", file=sys.stderr)
         return error.exit_code

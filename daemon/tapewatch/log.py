@@ -6,6 +6,7 @@ the form of the lines.
 
 import json
 import math
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -29,13 +30,13 @@ _DIGITS = 5  # of a number on the console
 _MASTERS = ("bias", "dark", "flat", "master")  # fields that name a master's file
 
 
-def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
+def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
     """Make the log.
 
     Parameters
     ----------
-    stream : text file
-        Gets coloured text where it is a terminal, else JSON.
+    stream : text file or None
+        Gets coloured text where it is a terminal, else JSON. None: `sys.stdout`, if there is one.
     file : Path or None
         Gets the same lines as JSON, appended.
 
@@ -49,6 +50,7 @@ def configure(stream: TextIO = sys.stdout, file: Path | None = None) -> Log:
     FatalError
         The file cannot be written.
     """
+    stream = stream or sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     copy = [] if file is None else [_Copy(file)]
     structlog.configure(
         processors=[
