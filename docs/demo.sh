@@ -49,11 +49,11 @@ NFLAT    5   # of flats of one filter
 SETQUIET 10  # seconds without a new frame after which fewer will do
 PAR
 
-say "tapewatch watches $night/, and a camera begins its night"
+say "tapewatch watches $night/, and a camera begins its night (what it writes: $night/camera.txt)"
 "$tapewatch" run --par "$night/tape.par" &
 daemon=$!
 attend "$tapewatch" simulate "$night" --size 512 --bias 5 --darks 5 --dark-exposures 60,120 \
-    --flats 5 --filters R,V --objects 10 --faults slow,reopened,renamed 2>&1 | sed 's/^/camera: /'
+    --flats 5 --filters R,V --objects 10 --faults slow,reopened,renamed 2>"$night/camera.txt"
 attend "$tapewatch" status --par "$night/tape.par" --wait 40 >/dev/null
 stop_daemon
 
