@@ -1,6 +1,7 @@
 """Frames, masters and jobs as plain values, a ledger to put them in, and a log that is a list."""
 
 import itertools
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def captured_log() -> tuple[Log, list[EventDict]]:
     log: Log = structlog.wrap_logger(
         None,
         processors=[capture],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=False,
     )
     return log, capture.entries

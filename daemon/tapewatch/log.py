@@ -5,6 +5,7 @@ the form of the lines.
 """
 
 import json
+import logging
 import math
 import os
 import sys
@@ -60,7 +61,7 @@ def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
             *copy,
             console() if stream.isatty() else _as_json,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: _Stream(stream),
         cache_logger_on_first_use=False,
     )
