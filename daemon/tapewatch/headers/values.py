@@ -87,25 +87,6 @@ def number(value: Value) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def first_number(header: Cards, keywords: Sequence[str]) -> float | None:
-    """Give the first number above 0 under any of the keywords.
-
-    Parameters
-    ----------
-    header : Cards
-        Header of the image.
-    keywords : sequence of str
-        Tried in this order.
-
-    Returns
-    -------
-    float or None
-        None where there is none.
-    """
-    numbers = (number(header.get(keyword)) for keyword in keywords)
-    return next((found for found in numbers if found is not None and found > 0), None)
-
-
 def pair(texts: Sequence[str]) -> tuple[int, int] | None:
     """Read two whole numbers, each in a card of its own or both in one.
 
