@@ -139,7 +139,7 @@ KEYS: Final = (
     _later("COMBINE", "median", "combining with rejection of outliers",
            "how the frames of a set are combined; only median for now"),
     _later("SETCHECK", "warn", "rejecting frames that do not fit their set",
-           "frames that do not fit their set: all are used, and not checked yet; only warn for now"),
+           "frames that do not fit their set: all are used, not checked yet; only warn for now"),
     Key("DARKSCALE", "any", words("any", "down", "never"), "darkscale",
         "darks of another exposure time, scaled: any; down: only longer ones; never: none"),
     _later("FLATDARK", "0", "subtracting a dark from flats",
