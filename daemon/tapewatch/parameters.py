@@ -9,7 +9,7 @@ from tapewatch import parfile
 from tapewatch.errors import ParameterError
 from tapewatch.headers.typerules import Rule
 from tapewatch.keys import KEYS, Key, Off
-from tapewatch.model import Step
+from tapewatch.model import Step, Treatment
 from tapewatch.parfile import Entry, printable, shown
 
 __all__ = ["KEYS", "Key", "Off", "Parameters", "read_parameters"]
@@ -128,6 +128,11 @@ class Parameters:
     def output(self) -> Path:
         """Root of everything that is written."""
         return self.outdir or self.watchdir
+
+    @property
+    def treatment(self) -> Treatment:
+        """What is said of the arithmetic."""
+        return Treatment(saturation=self.saturation)
 
 
 def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:

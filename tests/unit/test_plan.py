@@ -34,7 +34,7 @@ from tapewatch.planning.plan import plan
 
 OBJECT = ObjectFrame(frame("m13.fits"))
 SUITABLE = (master("bias"), master("dark", Kind.DARK), master("flat", Kind.FLAT))
-RECIPE = Recipe("bias", "dark", "flat", 1.0, (), identify(*Step))
+RECIPE = Recipe("bias", "dark", "flat", 1.0, (), identify(*Step, parameters().treatment))
 LATER = NOW + 3600.0
 
 

@@ -63,7 +63,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
                 stored = raw.stored(start, stop)
                 hasher.update(stored)
                 pixels = raw.physical_of(stored)
-                saturated += int(np.count_nonzero(pixels >= place.saturation))
+                saturated += int(np.count_nonzero(pixels >= place.treatment.saturation))
                 calibrated = calibrate(
                     pixels,
                     None if bias is None else bias[part],

@@ -30,7 +30,7 @@ def measure_frame(job: MeasureFrame, place: Workplace) -> Report:
         It is no frame that can be read.
     """
     hasher = hashlib.sha256()
-    statistics = RunningStatistics(place.saturation)
+    statistics = RunningStatistics(place.treatment.saturation)
     with open_raw(job.frame, place) as raw:
         for start, stop in raw.strips(STRIP):
             stored = raw.stored(start, stop)

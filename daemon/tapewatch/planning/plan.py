@@ -55,7 +55,7 @@ def plan(
     jobs = [] if known else [*made.jobs]
     verdicts = [] if known else [*made.verdicts]
     kinds = [_KIND_OF_STEP[step] for step in parameters.steps]
-    recipe_id = identify(*parameters.steps)
+    recipe_id = identify(*parameters.steps, parameters.treatment)
     matches = {}
     for one in facts.objects:
         found = {kind: find_master(kind, one.frame, usable, parameters) for kind in kinds}

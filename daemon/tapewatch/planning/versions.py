@@ -8,7 +8,7 @@ in the same masters; what is there only decides what to use until then.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tapewatch.model import BuildMaster, Kind, Master
+from tapewatch.model import BuildMaster, Kind, Master, Treatment
 from tapewatch.parameters import Parameters
 from tapewatch.planning import names
 from tapewatch.planning.decisions import Facts, PlannedSet
@@ -127,7 +127,7 @@ def _plan_set(
     finish: bool,
 ) -> tuple[PlannedSet, float | None]:
     """Decide on one set, and say when time alone will change that; its stem is yet to come."""
-    wanted = _wanted(one, bias)
+    wanted = _wanted(one, bias, parameters.treatment)
     versions = _versions(one, facts)
     current = _current(one, wanted, versions)
     if current is not None:
@@ -145,7 +145,7 @@ def _plan_set(
     return PlannedSet(one, "", wanted, "being combined"), None
 
 
-def _wanted(one: CalibrationSet, bias: Master | None) -> Master:
+def _wanted(one: CalibrationSet, bias: Master | None, treatment: Treatment) -> Master:
     """Describe the master that combining a set with a bias will give.
 
     All that frames are matched by is part of its ID: masters of one ID suit the same frames.
@@ -156,7 +156,7 @@ def _wanted(one: CalibrationSet, bias: Master | None) -> Master:
     bias_id = bias.id if bias else ""
     seen_as = (kind, folder, detector, filter_name, exptime, temperature, one.middle)
     return Master(
-        id=identify(*seen_as, one.inputs, bias_id),
+        id=identify(*seen_as, one.inputs, bias_id, treatment.of_masters),
         kind=kind,
         folder=folder,
         stem=names.stem_of(one),

@@ -119,6 +119,8 @@ class Booking:
             self._ledger.set_content(job.frame.path, report)
             self.done["frames_measured"] += 1
             self._log.info("frame.measured", **lines.of_frame(job, report))
+        for reason in report.warnings:
+            self._log.warning("quality.warning", **lines.named(job), reason=reason)
         if not isinstance(job, MeasureFrame):  # which writes nothing
             self.restore()
 

@@ -44,6 +44,11 @@ def of_product(job: CalibrateFrame, report: Report, arrived: float) -> Line:
     }
 
 
+def named(job: Job) -> Line:
+    """Name what a job is about, for a line about its quality."""
+    return {"master": job.master.path} if isinstance(job, BuildMaster) else {"file": job.frame.path}
+
+
 def of_job(job: Job) -> Line:
     """Describe a job of any sort."""
     return of_set(job) if isinstance(job, BuildMaster) else _about(job.frame)

@@ -255,7 +255,7 @@ class Service:
 
 def _workplace(parameters: Parameters) -> Workplace:
     return Workplace(
-        parameters.watchdir, parameters.output, parameters.saturation, parameters.minfree
+        parameters.watchdir, parameters.output, parameters.treatment, parameters.minfree
     )
 
 

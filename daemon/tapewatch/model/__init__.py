@@ -1,0 +1,57 @@
+"""The words that every room of the house shares, as frozen dataclasses.
+
+A *frame* is one raw file. A *calibration set* is the frames of one folder that make one *master*.
+A *product* is what is written for a frame. Nothing here does anything: no I/O, no arithmetic.
+"""
+
+from tapewatch.model.frames import (
+    UNDECIDED,
+    CalibrationFrame,
+    Content,
+    Detector,
+    Frame,
+    Identity,
+    Kind,
+    State,
+    Statistics,
+)
+from tapewatch.model.masters import (
+    Master,
+    ObjectFrame,
+    Product,
+    Recipe,
+)
+from tapewatch.model.work import (
+    BuildMaster,
+    CalibrateFrame,
+    Job,
+    MeasureFrame,
+    Report,
+    Step,
+    Treatment,
+    Workplace,
+)
+
+__all__ = [
+    "UNDECIDED",
+    "BuildMaster",
+    "CalibrateFrame",
+    "CalibrationFrame",
+    "Content",
+    "Detector",
+    "Frame",
+    "Identity",
+    "Job",
+    "Kind",
+    "Master",
+    "MeasureFrame",
+    "ObjectFrame",
+    "Product",
+    "Recipe",
+    "Report",
+    "State",
+    "Statistics",
+    "Step",
+    "Treatment",
+    "Workplace",
+]

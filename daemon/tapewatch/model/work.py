@@ -1,0 +1,153 @@
+"""Jobs for the workers, what they report, and where and how they work."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from tapewatch.model.frames import Content, Frame, Identity, Statistics
+from tapewatch.model.masters import Master, Product, Recipe
+
+
+class Step(StrEnum):
+    """One correction of an object frame (the key STEPS)."""
+
+    BIAS = "bias"
+    DARK = "dark"
+    FLAT = "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildMaster:
+    """Job: combine a set into a master.
+
+    Parameters
+    ----------
+    master : Master
+        What shall come out (`built` False).
+    frames : tuple of Frame
+        The inputs in order of DATE-OBS, as ``master.inputs``.
+    bias : Master or None
+        To subtract first; None for a bias, and where STEPS leave the bias out.
+    dark : Master or None
+        To subtract from flats after the bias, times ``master.dark_scale``.
+    previous : Master or None
+        The version that this one is to succeed, for comparison.
+    """
+
+    master: Master
+    frames: tuple[Frame, ...]
+    bias: Master | None = None
+    dark: Master | None = None
+    previous: Master | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateFrame:
+    """Job: make the product of one object frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        The raw frame.
+    recipe : Recipe
+        IDs of the masters, scale and flags.
+    masters : tuple of Master
+        Those masters.
+    redo : bool
+        A product is there already; the work can wait for newer frames.
+    """
+
+    frame: Frame
+    recipe: Recipe
+    masters: tuple[Master, ...] = ()
+    redo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureFrame:
+    """Job: read the pixels of one frame once, for its hash and statistics.
+
+    Parameters
+    ----------
+    frame : Frame
+        The raw frame.
+    """
+
+    frame: Frame
+
+
+Job = BuildMaster | CalibrateFrame | MeasureFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says when a job is done; everything in it is on disk.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        Of what was written, or of the raw frame where nothing was.
+    content : Content or None
+        Of the raw frame that was measured or calibrated.
+    product : Product or None
+        What was written for an object frame.
+    inputs : tuple of Statistics
+        Of each flat after bias and normalisation, as the notebook printed.
+    identities : tuple of Identity
+        Of the very files that were combined.
+    warnings : tuple of str
+        What an observer should know of the quality of what was made, in words.
+    seconds : float
+        Time that the worker took.
+    ended : float
+        When all was on disk, seconds since 1970.
+    """
+
+    statistics: Statistics
+    content: Content | None = None
+    product: Product | None = None
+    inputs: tuple[Statistics, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What tape.par says of the arithmetic: the same frames so treated give the same pixels.
+
+    Parameters
+    ----------
+    saturation : float
+        Saturation of raw pixels, ADU (SATU).
+    """
+
+    saturation: float = 65535.0
+
+    @property
+    def of_masters(self) -> tuple[object, ...]:
+        """What of it decides the pixels of masters, too; part of their IDs."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where and how jobs work.
+
+    Parameters
+    ----------
+    watchdir : Path
+        Raw frames lie below it.
+    output : Path
+        Products and masters lie below it, in the same subfolders.
+    treatment : Treatment
+        Of the pixels.
+    minfree : float
+        Percent of the output disk that stays free (MINFREE).
+    """
+
+    watchdir: Path
+    output: Path
+    treatment: Treatment
+    minfree: float
