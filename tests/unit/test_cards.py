@@ -40,6 +40,7 @@ def header(*cards: str) -> Header:
         ("A       =                    F / no", False),
         ("A       = 'M 13    '           / target", "M 13"),
         ("A       = 'Barnard''s / star' / of 1916", "Barnard's / star"),
+        ("A       = '''/'", "'/"),
         ("A       = '  kept'", "  kept"),
         ("A       = ''", ""),
         ("A       = 'never closed", "never closed"),
@@ -131,14 +132,15 @@ def test_no_value_is_an_error(start: str, value: bytes) -> None:
 
 
 @given(st.lists(st.tuples(KEYWORD, VALUE), max_size=20))
-def test_values_are_those_astropy_reads(content: list[tuple[str, Value]]) -> None:
+def test_values_are_those_that_astropy_wrote(content: list[tuple[str, Value]]) -> None:
     theirs = fits.Header()
     for keyword, value in content:
         theirs.append((keyword, value), end=True)
     ours = parse_header(theirs.tostring().encode("ascii"))
     read_back = fits.Header.fromstring(theirs.tostring())
-    for keyword in {keyword for keyword, _ in content}:
-        expected = read_back[keyword]
+    for keyword, written in dict(reversed(content)).items():  # the first wins
+        # A number as its digits were written; a text as it was, for of "'/" astropy reads "'".
+        expected = written.rstrip() if isinstance(written, str) else read_back[keyword]
         assert ours.get(keyword) == expected
         assert type(ours.get(keyword)) is type(expected)
 
