@@ -21,6 +21,7 @@ from tapewatch.errors import NoSpaceError, RejectedError
 from tapewatch.fitsfile import atomic
 from tapewatch.fitsfile.atomic import part_path, publish, remove_leftovers, write_text
 from tapewatch.fitsfile.checksum import add_bytes, add_words, encode
+from tapewatch.fitsfile.hdus import image_plan
 from tapewatch.fitsfile.inspection import inspect
 from tapewatch.fitsfile.ownership import Owner, owner
 from tapewatch.fitsfile.product import ProductWriter, product_cards
@@ -33,6 +34,7 @@ PIXELS[3, 4], PIXELS[5, 6] = np.nan, -np.inf
 PLAIN = {".fit", ".fits"}
 OURS = {"TWID": ("0123456789abcdef", "this product")}
 EMPTY = Header(())
+BLANK = image_plan([], (41, 67))
 
 
 def write(
@@ -43,9 +45,9 @@ def write(
 ) -> None:
     cards = product_cards(EMPTY, OURS) if cards is None else cards
     rows, columns = pixels.shape
-    with ProductWriter(target, cards, (rows, columns), "job1") as writer:
+    with ProductWriter(target, [image_plan(cards, (rows, columns))], "job1") as writer:
         for start in range(0, pixels.size, strip):
-            writer.write(pixels.ravel()[start : start + strip])
+            writer.write(0, pixels.ravel()[start : start + strip])
         writer.commit()
 
 
@@ -164,8 +166,8 @@ def test_nothing_remains_without_commit(tmp_path: Path) -> None:
     target = tmp_path / "new" / "w.fits"
 
     def break_off() -> None:
-        with ProductWriter(target, [], (41, 67), "job1") as writer:
-            writer.write(PIXELS.ravel())
+        with ProductWriter(target, [BLANK], "job1") as writer:
+            writer.write(0, PIXELS.ravel())
             assert names(target.parent) == [".tapewatch-job1.part"]
             raise KeyboardInterrupt
 
@@ -175,12 +177,12 @@ def test_nothing_remains_without_commit(tmp_path: Path) -> None:
 
 
 def test_missing_and_superfluous_pixels_are_errors(tmp_path: Path) -> None:
-    with ProductWriter(tmp_path / "w.fits", [], (41, 67), "job1") as writer:
-        writer.write(PIXELS.ravel()[1:])
+    with ProductWriter(tmp_path / "w.fits", [BLANK], "job1") as writer:
+        writer.write(0, PIXELS.ravel()[1:])
         with pytest.raises(ValueError, match="2746 pixels written"):
             writer.commit()
         with pytest.raises(ValueError, match="2748 pixels written"):
-            writer.write(PIXELS.ravel()[:2])
+            writer.write(0, PIXELS.ravel()[:2])
     assert names(tmp_path) == []
 
 
@@ -263,10 +265,10 @@ def test_text_is_written_once(tmp_path: Path) -> None:
 def test_full_disk_is_its_own_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_descriptor: int, _data: object) -> None:
+    def full(_descriptor: int, _data: object, _offset: int = 0) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("tapewatch.fitsfile.product.write_all", full)
+    monkeypatch.setattr("tapewatch.fitsfile.product.write_at", full)
     monkeypatch.setattr(atomic, "write_all", full)
     with pytest.raises(NoSpaceError, match=r"no space left to write .*w\.fits"):
         write(tmp_path / "w.fits")
@@ -278,13 +280,13 @@ def test_full_disk_is_its_own_error_and_leaves_nothing(
 def test_disk_that_fills_while_pixels_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_descriptor: int, _data: object) -> int:
+    def full(_descriptor: int, _data: object, _offset: int) -> int:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
     def fill_up() -> None:
-        with ProductWriter(tmp_path / "w.fits", [], (41, 67), "job1") as writer:
-            monkeypatch.setattr(os, "write", full)
-            writer.write(PIXELS.ravel())
+        with ProductWriter(tmp_path / "w.fits", [BLANK], "job1") as writer:
+            monkeypatch.setattr(os, "pwrite", full)
+            writer.write(0, PIXELS.ravel())
 
     with pytest.raises(NoSpaceError):
         fill_up()
@@ -319,9 +321,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
+from tapewatch.fitsfile.hdus import image_plan
 from tapewatch.fitsfile.product import ProductWriter
-with ProductWriter(Path(sys.argv[1]), [], (41, 67), "job1") as writer:
-    writer.write(np.zeros(2000, np.float32))
+with ProductWriter(Path(sys.argv[1]), [image_plan([], (41, 67))], "job1") as writer:
+    writer.write(0, np.zeros(2000, np.float32))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 _WORD = 0xFFFFFFFF
+_BYTES = 4  # of a word
 _EXCLUDED = frozenset(b":;<=>?@[\\]^_`")  # no letters or digits
 
 
@@ -33,8 +34,26 @@ def add_words(total: int, words: npt.NDArray[np.uint32]) -> int:
     return total
 
 
-def add_bytes(total: int, data: bytes) -> int:
-    """Add bytes, a multiple of four, as big-endian words to a checksum; see `add_words`."""
+def add_bytes(total: int, data: bytes | memoryview, place: int = 0) -> int:
+    """Add bytes as big-endian words to a checksum; see `add_words`.
+
+    Parameters
+    ----------
+    total : int
+        The sum so far.
+    data : bytes or memoryview
+        Any number of them; the words that they begin and end in count as filled with zeros.
+    place : int
+        Of the first of them within all that is summed up, bytes.
+
+    Returns
+    -------
+    int
+        The new sum, 0 to 2**32 - 1.
+    """
+    before, after = place % _BYTES, -(place + len(data)) % _BYTES
+    if before or after:
+        data = b"".join((bytes(before), data, bytes(after)))
     return add_words(total, np.frombuffer(data, dtype=">u4").astype(np.uint32))
 
 

@@ -104,6 +104,14 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         left = left[os.write(descriptor, left) :]
 
 
+def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Write all bytes at a place of the file, which grows as needed."""
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(descriptor, left, offset)
+        left, offset = left[written:], offset + written
+
+
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
     """Turn what the system says in the body into `OutputError`, naming the file."""

@@ -80,13 +80,13 @@ def format_card(keyword: str, value: Value, comment: str = "") -> list[bytes]:
     standard = _STANDARD_KEYWORD.fullmatch(keyword)
     start = f"{keyword:8}= " if standard else f"HIERARCH {keyword} = "
     if isinstance(value, str):
-        quoted = _printable(value).replace("'", "''")
+        quoted = printable(value).replace("'", "''")
         if len(start) + len(quoted) + 2 > CARD_SIZE:
             return _long_text(start, quoted)
         text = f"'{quoted:8}'".ljust(20)
     else:
         text = _plain_value(value).rjust(20)
-    end = f" / {_printable(comment)}" if comment else ""
+    end = f" / {printable(comment)}" if comment else ""
     return [_card(f"{start}{text}{end}"[:CARD_SIZE])]
 
 
@@ -103,8 +103,27 @@ def format_history(line: str) -> list[bytes]:
     list of bytes
         Cards of 80 bytes.
     """
-    parts = textwrap.wrap(_printable(line), _HISTORY_WIDTH, break_on_hyphens=False)
+    parts = textwrap.wrap(printable(line), _HISTORY_WIDTH, break_on_hyphens=False)
     return [_card(f"HISTORY {part}") for part in parts]
+
+
+def printable(text: str) -> str:
+    r"""Write a text in the letters that a header may hold.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Printable ASCII: ``é`` becomes ``\xe9``.
+    """
+    return "".join(
+        letter if " " <= letter <= "~" else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 def _plain_value(value: float | None) -> str:
@@ -128,13 +147,6 @@ def _long_text(start: str, quoted: str) -> list[bytes]:
         cards.append(_card(f"{start}'{part}&'" if quoted else f"{start}'{part}'"))
         start = _CONTINUE_START
     return cards
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        letter if " " <= letter <= "~" else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
 
 
 def _card(text: str) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
+from tapewatch.fitsfile.hdus import image_plan
 from tapewatch.fitsfile.product import ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
@@ -73,9 +74,10 @@ def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
         cards = product_cards(frames[-1].header, told.cards, told.history)
         statistics = RunningStatistics()
         target = place.output / job.master.path
-        with ProductWriter(target, cards, frames[-1].shape, attempt) as writer:
+        plan = image_plan(cards, frames[-1].shape)
+        with ProductWriter(target, [plan], attempt) as writer:
             for tile in _combined(job.master.kind, frames, bias, inputs):
-                writer.write(tile)
+                writer.write(0, tile)
                 statistics.add(tile)
             writer.commit()
     return Report(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tapewatch import __version__
+from tapewatch.fitsfile.hdus import image_plan
 from tapewatch.fitsfile.product import ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
@@ -57,7 +58,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
     target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
-        with ProductWriter(target, cards, raw.shape, attempt) as writer:
+        with ProductWriter(target, [image_plan(cards, raw.shape)], attempt) as writer:
             for start, stop in raw.strips(STRIP):
                 part = slice(start, stop)
                 stored = raw.stored(start, stop)
@@ -71,10 +72,10 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
                     job.recipe.dark_scale,
                     None if flat is None else flat[part],
                 )
-                writer.write(calibrated)
+                writer.write(0, calibrated)
                 statistics.add(calibrated)
             product = _product(job, raw, hasher.hexdigest())
-            writer.commit(_cards(job, raw, product, now))
+            writer.commit({0: _cards(job, raw, product, now)})
     return Report(
         replace(statistics.result(), saturated=saturated),
         Content(raw.identity, product.data_hash, product.header_hash),
