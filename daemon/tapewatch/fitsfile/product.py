@@ -6,12 +6,12 @@ over header and data, known only at the end, can be filled in at their place.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,20 @@ def product_cards(
         return any(pattern.fullmatch(keyword) for pattern in untrue)
 
     return compose(raw, drop=is_untrue, changes=changes, history=history)
+
+
+class Output(Protocol):
+    """Where a job puts what it makes, HDU by HDU: a file, or the comparison with one."""
+
+    def write(self, index: int, strip: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> None:
+        """Take the next data of one HDU, as `ProductWriter.write`."""
+
+    def commit(self, cards: Mapping[int, Sequence[bytes]] | None = None) -> None:
+        """Take the end of all data, as `ProductWriter.commit`."""
+
+
+OpenOutput = Callable[[Path, Sequence[HduPlan], str], AbstractContextManager[Output]]
+"""Opens an output, given what `ProductWriter` is given; that class is one."""
 
 
 class ProductWriter:

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.hdus import image_plan
-from tapewatch.fitsfile.product import ProductWriter, product_cards
+from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
 from tapewatch.jobs.workplace import (
     STRIP,
-    check_space,
     load_master,
     open_raw,
     processing_time,
@@ -35,7 +34,9 @@ Bias = NDArray[np.float32] | None
 _STACK = 1 << 22
 
 
-def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
+def build_master(
+    job: BuildMaster, place: Workplace, attempt: str, open_output: OpenOutput = ProductWriter
+) -> Report:
     """Combine a set and write its master.
 
     Parameters
@@ -46,6 +47,8 @@ def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
         Where to read and write.
     attempt : str
         Names the temporary file.
+    open_output : callable
+        Where it is written; another one looks at what is made and writes nothing.
 
     Returns
     -------
@@ -54,12 +57,11 @@ def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
 
     Raises
     ------
-    IncompleteFileError, MasterLostError, NoSpaceError
+    IncompleteFileError, MasterLostError, OutputError
         May succeed later.
     RejectedError
         A frame cannot be read, or does not have the shape or type of the others.
     """
-    check_space(place)
     bias = None if job.bias is None else load_master(place.output, job.bias)
     with ExitStack() as stack:
         frames = [stack.enter_context(open_raw(frame, place)) for frame in job.frames]
@@ -75,7 +77,7 @@ def build_master(job: BuildMaster, place: Workplace, attempt: str) -> Report:
         statistics = RunningStatistics()
         target = place.output / job.master.path
         plan = image_plan(cards, frames[-1].shape)
-        with ProductWriter(target, [plan], attempt) as writer:
+        with open_output(target, [plan], attempt) as writer:
             for tile in _combined(job.master.kind, frames, bias, inputs):
                 writer.write(0, tile)
                 statistics.add(tile)

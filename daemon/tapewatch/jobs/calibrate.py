@@ -7,12 +7,11 @@ import numpy as np
 
 from tapewatch import __version__
 from tapewatch.fitsfile.hdus import image_plan
-from tapewatch.fitsfile.product import ProductWriter, product_cards
+from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
 from tapewatch.jobs.workplace import (
     STRIP,
-    check_space,
     load_master,
     open_raw,
     processing_time,
@@ -26,7 +25,9 @@ from tapewatch.science.quality import RunningStatistics
 _NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
 
 
-def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Report:
+def calibrate_frame(
+    job: CalibrateFrame, place: Workplace, attempt: str, open_output: OpenOutput = ProductWriter
+) -> Report:
     """Calibrate an object frame and write its product.
 
     Parameters
@@ -37,6 +38,8 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
         Where to read and write.
     attempt : str
         Names the temporary file.
+    open_output : callable
+        Where it is written; another one looks at what is made and writes nothing.
 
     Returns
     -------
@@ -45,12 +48,11 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
 
     Raises
     ------
-    IncompleteFileError, MasterLostError, NoSpaceError
+    IncompleteFileError, MasterLostError, OutputError
         May succeed later.
     RejectedError
         The frame cannot be read, or its product's name is taken by a file of others.
     """
-    check_space(place)
     now = processing_time()
     masters = {master.kind: load_master(place.output, master) for master in job.masters}
     bias, dark, flat = (masters.get(kind) for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
@@ -58,7 +60,7 @@ def calibrate_frame(job: CalibrateFrame, place: Workplace, attempt: str) -> Repo
     target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
-        with ProductWriter(target, [image_plan(cards, raw.shape)], attempt) as writer:
+        with open_output(target, [image_plan(cards, raw.shape)], attempt) as writer:
             for start, stop in raw.strips(STRIP):
                 part = slice(start, stop)
                 stored = raw.stored(start, stop)

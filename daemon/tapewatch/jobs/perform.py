@@ -6,6 +6,7 @@ from dataclasses import replace
 from tapewatch.jobs.build import build_master
 from tapewatch.jobs.calibrate import calibrate_frame
 from tapewatch.jobs.measure import measure_frame
+from tapewatch.jobs.workplace import check_space
 from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
 
 
@@ -34,6 +35,8 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
         What the system said.
     """
     began = time.monotonic()
+    if not isinstance(job, MeasureFrame):
+        check_space(place)
     if isinstance(job, MeasureFrame):
         report = measure_frame(job, place)
     elif isinstance(job, BuildMaster):
