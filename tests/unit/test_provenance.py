@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from support_planning import Cards, frame, master, members, only_set
-from tapewatch.headers.provenance import Provenance, of_master, of_product
-from tapewatch.model import Frame, Kind, Master, Product, Recipe
+from tapewatch.headers.provenance import Provenance, inputs_of, of_master, of_product
+from tapewatch.model import BuildMaster, Frame, Kind, Master, Product, Recipe
 
 TIME = "2026-03-25T18:00:00"
 BIAS = master("b" * 16)
@@ -21,6 +21,18 @@ RAW = {"DATE-OBS": OBJECT.date_obs, "EXPTIME": 60.0, "FILTER": "R", "OBJECT": "M
 def frames_of(kind: Kind) -> tuple[Frame, ...]:
     """Three raw frames."""
     return tuple(one.frame for one in only_set(members(kind, 3)).frames)
+
+
+def combined(
+    made: Master,
+    bias: Master | None = None,
+    dark: Master | None = None,
+    raw: Mapping[str, object] = RAW,
+    now: str = TIME,
+) -> Provenance:
+    """Describe a master of three frames."""
+    job = BuildMaster(made, frames_of(made.kind), bias, dark)
+    return of_master(job, Cards(raw), "recipe", "1.0", now)
 
 
 def values(told: Provenance) -> dict[str, object]:
@@ -37,7 +49,7 @@ def product(
 
 
 def test_a_master_bias() -> None:
-    told = of_master(BIAS, frames_of(Kind.BIAS), None, "1.0", TIME)
+    told = combined(BIAS)
     assert values(told) == {
         "OBJECT": "wbias",
         "EXPTIME": 0.0,
@@ -46,6 +58,8 @@ def test_a_master_bias() -> None:
         "BUNIT": "adu",
         "TWVERS": "1.0",
         "TWID": BIAS.id,
+        "TWKIND": "bias",
+        "TWRECIPE": "recipe",
     }
     assert told.history == (
         "tapewatch 1.0: median of 3 bias frames",
@@ -56,7 +70,7 @@ def test_a_master_bias() -> None:
 
 
 def test_a_master_dark_names_its_bias() -> None:
-    told = of_master(DARK, frames_of(Kind.DARK), BIAS, "1.0", TIME)
+    told = combined(DARK, BIAS)
     assert values(told) == {
         "OBJECT": "wdark80s",
         "EXPTIME": 80.0,
@@ -66,6 +80,8 @@ def test_a_master_dark_names_its_bias() -> None:
         "CALSTAT": "B",
         "TWVERS": "1.0",
         "TWID": DARK.id,
+        "TWKIND": "dark",
+        "TWRECIPE": "recipe",
         "TWBIAS": BIAS.id,
     }
     assert told.history[:2] == (
@@ -75,10 +91,38 @@ def test_a_master_dark_names_its_bias() -> None:
 
 
 def test_a_master_flat_has_no_unit_and_says_how_it_was_normalised() -> None:
-    told = of_master(FLAT, frames_of(Kind.FLAT), BIAS, "1.0", TIME)
+    told = combined(FLAT, BIAS)
     assert values(told).items() >= {"FILTER": "R", "BUNIT": "", "OBJECT": "wflatR"}.items()
     assert told.history[2] == "  each divided by its own median"
     assert told.history[3:] == ("  flat0.fits", "  flat1.fits", "  flat2.fits")
+
+
+def test_a_master_flat_names_the_dark_that_was_subtracted_and_its_factor() -> None:
+    told = combined(replace(FLAT, dark_id=DARK.id, dark_scale=0.125), BIAS, DARK)
+    expected = {"CALSTAT": "BD", "TWBIAS": BIAS.id, "TWDARK": DARK.id, "TWDSCALE": 0.125}
+    assert values(told).items() >= expected.items()
+    assert told.history[1:4] == (
+        f"  each less masters/wbias-{BIAS.id}.fits",
+        f"  each less masters/wdark80s-{DARK.id}.fits x 0.125",
+        "  each divided by its own median",
+    )
+
+
+def test_a_master_made_without_a_bias_claims_no_correction() -> None:
+    told = combined(DARK)
+    assert not {"CALSTAT", "TWBIAS", "TWCALRAW"} & told.cards.keys()
+    # Of what the camera's program said of its last frame nothing stands as if it were ours.
+    camera = values(combined(DARK, raw=RAW | {"CALSTAT": "none"}))
+    assert (camera["CALSTAT"], camera["TWCALRAW"]) == ("", "none")
+
+
+def test_the_inputs_of_a_master_are_listed_in_order_with_their_folder_and_hash() -> None:
+    frames = tuple(replace(one, path=f"night/{one.name}") for one in frames_of(Kind.BIAS))
+    made = replace(BIAS, inputs=("1" * 64, "2" * 64, "3" * 64))
+    assert inputs_of(BuildMaster(made, frames)) == {
+        "NAME": ["night/bias0.fits", "night/bias1.fits", "night/bias2.fits"],
+        "SHA256": ("1" * 64, "2" * 64, "3" * 64),
+    }
 
 
 def test_a_product_names_its_masters_and_how_they_were_used() -> None:
@@ -124,14 +168,53 @@ def test_standard_cards_are_given_where_the_raw_header_lacks_them(
     assert keyword not in product().cards
 
 
+@pytest.mark.parametrize(
+    ("keyword", "said", "value"),
+    [
+        ("FILTER", " ", "R"),
+        ("EXPTIME", "60,00000", 60.0),  # Andor Solis where the language has a decimal comma
+        ("EXPTIME", None, 60.0),
+        ("OBJECT", "", "M 13"),
+        ("DATE-OBS", "25/03/26", OBJECT.date_obs),
+        ("DATE-OBS", "2026-03-25", OBJECT.date_obs),  # with the time of day in another keyword
+        ("DATE-OBS", "2026-03-25T13:00:00-0700", OBJECT.date_obs),
+        ("DATE-OBS", "2026-03-25 20:00:00", OBJECT.date_obs),
+    ],
+)
+def test_standard_cards_are_given_where_other_programs_could_not_read_them(
+    keyword: str, said: str | None, value: object
+) -> None:
+    assert values(product(RAW | {keyword: said}))[keyword] == value
+
+
+def test_a_time_of_exposure_that_is_replaced_stands_in_the_comment() -> None:
+    cards = product(RAW | {"DATE-OBS": "25/03/26"}).cards
+    assert cards["DATE-OBS"][1] == "[UTC] start of exposure, raw: 25/03/26"
+    assert combined(DARK, raw=RAW | {"DATE-OBS": "25/03/26"}).cards["DATE-OBS"][0] == (
+        frames_of(Kind.DARK)[-1].date_obs
+    )
+
+
+def test_a_day_without_any_time_of_day_gets_none() -> None:
+    midnight = replace(OBJECT, date_obs="2026-03-25T00:00:00")
+    made = Product("p" * 16, "night/wm13.fits", "r" * 64, "h" * 64, RECIPE)
+    raw = Cards(RAW | {"DATE-OBS": "2026-03-25"})
+    told = of_product(midnight, raw, (BIAS, DARK, FLAT), made, "1.0", TIME)
+    assert "DATE-OBS" not in told.cards
+
+
+@pytest.mark.parametrize("said", ["2026-03-25T20:00:00", "2026-03-25T20:00:00.12"])
+def test_a_time_of_exposure_that_is_right_stays_as_it_was_written(said: str) -> None:
+    assert "DATE-OBS" not in product(RAW | {"DATE-OBS": said}).cards
+
+
 def test_the_cameras_own_calstat_is_kept() -> None:
     assert values(product(RAW | {"CALSTAT": " "}))["TWCALRAW"] == " "
     assert "TWCALRAW" not in product().cards
 
 
 def test_the_same_inputs_give_the_same_cards_but_for_the_time() -> None:
-    frames = frames_of(Kind.DARK)
-    one, other = (of_master(DARK, frames, BIAS, "1.0", time) for time in (TIME, "later"))
+    one, other = (combined(DARK, BIAS, now=time) for time in (TIME, "later"))
     assert one.history == other.history
     assert {name for name in one.cards if one.cards[name] != other.cards[name]} == {"DATE-PRC"}
     assert product() == product()
@@ -139,7 +222,7 @@ def test_the_same_inputs_give_the_same_cards_but_for_the_time() -> None:
 
 def test_keywords_and_comments_fit_a_card() -> None:
     for told in (
-        of_master(replace(FLAT, filter="x" * 40), frames_of(Kind.FLAT), BIAS, "1.0", TIME),
+        combined(replace(FLAT, filter="x" * 40), BIAS, DARK),
         product(),
     ):
         assert all(len(keyword) <= 8 for keyword in told.cards)

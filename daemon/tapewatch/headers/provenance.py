@@ -1,12 +1,23 @@
-"""What a master's or a product's header says of how it was made: cards and HISTORY, pure."""
+"""What a master's or a product's header says of how it was made: cards and HISTORY, pure.
 
-from collections.abc import Sequence
+With the raw frames, the masters and tape.par these cards are all that it takes to make the file
+again: so does ``tapewatch verify``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tapewatch.headers.values import Cards, Value
-from tapewatch.model import Frame, Kind, Master, Product
+from tapewatch.headers.values import Cards, Value, as_text, number
+from tapewatch.model import BuildMaster, Frame, Kind, Master, Product
+
+INPUTS = "INPUTS"
+"""EXTNAME of the table of a master's raw frames."""
 
 Change = tuple[Value, str]
+
+# As FITS and TAPE's next step read it: UTC, to the second or finer.
+_ISO_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +36,17 @@ class Provenance:
     history: tuple[str, ...]
 
 
-def of_master(
-    master: Master, frames: Sequence[Frame], bias: Master | None, version: str, now: str
-) -> Provenance:
+def of_master(job: BuildMaster, raw: Cards, recipe: str, version: str, now: str) -> Provenance:
     """Describe a master; its header is that of its last frame, as in the notebook.
 
     Parameters
     ----------
-    master : Master
-        What was combined.
-    frames : sequence of Frame
-        Its inputs, in order of DATE-OBS.
-    bias : Master or None
-        What was subtracted first.
+    job : BuildMaster
+        The master, its frames in order of DATE-OBS, and what was subtracted from them.
+    raw : Cards
+        Header of the last of the frames.
+    recipe : str
+        Hash of what tape.par says of masters.
     version : str
         Of tapewatch.
     now : str
@@ -46,29 +55,54 @@ def of_master(
     Returns
     -------
     Provenance
-        Cards and HISTORY.
+        Cards and HISTORY; the frames' names stand in the table `inputs_of`.
     """
-    unit = "" if master.kind is Kind.FLAT else "adu"
+    master, bias, dark = job.master, job.bias, job.dark
     cards: dict[str, Change] = {
         "OBJECT": (master.stem, "master frame"),
         "EXPTIME": (master.exptime, "[s] exposure time"),
         "DATE-PRC": (now, "[UTC] time of processing"),
-        "NCOMBINE": (len(frames), "number of frames combined"),
-        "BUNIT": (unit, "unit of the pixels"),
+        "NCOMBINE": (len(job.frames), "number of frames combined"),
+        "BUNIT": ("" if master.kind is Kind.FLAT else "adu", "unit of the pixels"),
         "TWVERS": (version, "tapewatch version"),
         "TWID": (master.id, "ID of this master"),
+        "TWKIND": (str(master.kind), "kind of master"),
+        "TWRECIPE": (recipe, "hash of the parameters used"),
     }
     if master.kind is Kind.FLAT:
         cards["FILTER"] = (master.filter, "filter")
-    history = [f"tapewatch {version}: median of {len(frames)} {master.kind} frames"]
+    cards |= _time_of(job.frames[-1], raw)
+    history = [f"tapewatch {version}: median of {len(job.frames)} {master.kind} frames"]
     if bias is not None:
-        cards["CALSTAT"] = ("B", "corrections done: Bias")
         cards["TWBIAS"] = (bias.id, "ID of the master bias subtracted")
         history.append(f"  each less {bias.path}")
+    if dark is not None:
+        cards["TWDARK"] = (dark.id, "ID of the master dark subtracted")
+        cards["TWDSCALE"] = (master.dark_scale, "factor of the dark: ratio of exposures")
+        history.append(f"  each less {dark.path} x {master.dark_scale!r}")
     if master.kind is Kind.FLAT:
         history.append("  each divided by its own median")
-    history += [f"  {frame.name}" for frame in frames]
+    steps = "".join(letter for letter, one in (("B", bias), ("D", dark)) if one is not None)
+    cards |= _status(raw, steps, "corrections done: Bias, Dark")
+    history += [f"  {frame.name}" for frame in job.frames]
     return Provenance(cards, tuple(history))
+
+
+def inputs_of(job: BuildMaster) -> Mapping[str, Sequence[str]]:
+    """List the raw frames of a master, for its table `INPUTS`.
+
+    Parameters
+    ----------
+    job : BuildMaster
+        What is combined.
+
+    Returns
+    -------
+    mapping of str to sequence of str
+        Column NAME: path relative to the watched folder; column SHA256: of the stored pixels;
+        both in the order of combination.
+    """
+    return {"NAME": [frame.path for frame in job.frames], "SHA256": job.master.inputs}
 
 
 def of_product(
@@ -99,22 +133,14 @@ def of_product(
     recipe = product.recipe
     cards: dict[str, Change] = {
         "DATE-PRC": (now, "[UTC] time of processing"),
-        "CALSTAT": (recipe.calstat, "corrections done: Bias, Dark, Flat"),
         "BUNIT": ("adu", "unit of the pixels"),
         "TWVERS": (version, "tapewatch version"),
         "TWID": (product.id, "ID of this product"),
         "TWRAW": (product.data_hash, "sha256 of raw data"),
         "TWRECIPE": (product.recipe.parameters, "hash of the parameters used"),
     }
-    standard: dict[str, Change] = {
-        "DATE-OBS": (frame.date_obs, "[UTC] start of exposure"),
-        "EXPTIME": (frame.exptime, "[s] exposure time"),
-        "FILTER": (frame.filter, "filter"),
-        "OBJECT": (frame.object, "target"),
-    }
-    cards |= {keyword: change for keyword, change in standard.items() if raw.get(keyword) is None}
-    if (camera_status := raw.get("CALSTAT")) is not None:
-        cards["TWCALRAW"] = (camera_status, "CALSTAT of the raw frame")
+    cards |= _standard(frame, raw)
+    cards |= _status(raw, recipe.calstat, "corrections done: Bias, Dark, Flat")
     if recipe.flags:
         cards["TWFLAGS"] = (",".join(recipe.flags), "what to know of this calibration")
     history = [f"tapewatch {version}: calibrated from {frame.name}"]
@@ -130,3 +156,39 @@ def of_product(
         cards["TWFLAT"] = (flat.id, "ID of the master flat")
         history.append(f"  divided by {flat.path}")
     return Provenance(cards, tuple(history))
+
+
+def _status(raw: Cards, steps: str, comment: str) -> dict[str, Change]:
+    """Say which corrections were done, and keep what the camera's program said of that."""
+    cards: dict[str, Change] = {}
+    said = raw.get("CALSTAT")
+    if steps or said is not None:
+        cards["CALSTAT"] = (steps, comment)
+    if said is not None:
+        cards["TWCALRAW"] = (said, "CALSTAT of the raw frame")
+    return cards
+
+
+def _standard(frame: Frame, raw: Cards) -> dict[str, Change]:
+    """Give the keywords that every program knows, where the raw header spells them otherwise."""
+    cards = _time_of(frame, raw)
+    if number(raw.get("EXPTIME")) is None or isinstance(raw.get("EXPTIME"), str):
+        cards["EXPTIME"] = (frame.exptime, "[s] exposure time")
+    if not as_text(raw.get("FILTER")):
+        cards["FILTER"] = (frame.filter, "filter")
+    if not as_text(raw.get("OBJECT")) and (frame.object or raw.get("OBJECT") is None):
+        cards["OBJECT"] = (frame.object, "target")
+    return cards
+
+
+def _time_of(frame: Frame, raw: Cards) -> dict[str, Change]:
+    """Give DATE-OBS in full where the raw header has none, or one that only its program reads.
+
+    A day alone stays a day where no other keyword tells the time of day.
+    """
+    said = as_text(raw.get("DATE-OBS"))
+    a_mere_day = frame.date_obs.startswith(f"{said}T00:00:00")
+    if _ISO_MOMENT.fullmatch(said) or (said and a_mere_day):
+        return {}
+    was = f", raw: {said}" if said else ""
+    return {"DATE-OBS": (frame.date_obs, f"[UTC] start of exposure{was}")}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
-from tapewatch.fitsfile.hdus import image_plan
+from tapewatch.fitsfile.hdus import image_plan, table_plan
 from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
@@ -24,6 +24,7 @@ from tapewatch.jobs.workplace import (
     processing_time,
 )
 from tapewatch.model import BuildMaster, Kind, Report, Workplace
+from tapewatch.planning.identity import recipe_of_masters
 from tapewatch.science.calibrate import normalise_flat, subtract_bias
 from tapewatch.science.combine import frame_median, median, workspace
 from tapewatch.science.quality import RunningStatistics
@@ -71,16 +72,22 @@ def build_master(
             raise RejectedError(f"the frames of {job.master.stem} have pixels of types {names}")
         inputs = [RunningStatistics() for _ in frames] if job.master.kind is Kind.FLAT else []
         told = provenance.of_master(
-            job.master, job.frames, job.bias, __version__, processing_time()
+            job,
+            frames[-1].header,
+            recipe_of_masters(place.treatment),
+            __version__,
+            processing_time(),
         )
         cards = product_cards(frames[-1].header, told.cards, told.history)
         statistics = RunningStatistics()
         target = place.output / job.master.path
-        plan = image_plan(cards, frames[-1].shape)
-        with open_output(target, [plan], attempt) as writer:
+        image = image_plan(cards, frames[-1].shape)
+        table, rows = table_plan(provenance.INPUTS, provenance.inputs_of(job))
+        with open_output(target, [image, table], attempt) as writer:
             for tile in _combined(job.master.kind, frames, bias, inputs):
                 writer.write(0, tile)
                 statistics.add(tile)
+            writer.write(1, rows)
             writer.commit()
     return Report(
         statistics.result(),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tapewatch.model import CalibrationFrame, Kind, MeasureFrame, State, Step
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan, PlannedSet, Verdict
-from tapewatch.planning.identity import identify
+from tapewatch.planning.identity import recipe_of_products
 from tapewatch.planning.match import find_master
 from tapewatch.planning.objects import plan_object
 from tapewatch.planning.versions import kept, plan_sets
@@ -55,7 +55,7 @@ def plan(
     jobs = [] if known else [*made.jobs]
     verdicts = [] if known else [*made.verdicts]
     kinds = [_KIND_OF_STEP[step] for step in parameters.steps]
-    recipe_id = identify(*parameters.steps, parameters.treatment)
+    recipe_id = recipe_of_products(parameters.steps, parameters.treatment)
     matches = {}
     for one in facts.objects:
         found = {kind: find_master(kind, one.frame, usable, parameters) for kind in kinds}
