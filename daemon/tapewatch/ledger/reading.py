@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Self
 
 from tapewatch.errors import FatalError
-from tapewatch.ledger import rows, schema
+from tapewatch.ledger import rows, schema, sequences
 from tapewatch.ledger.rows import FrameRecord, MasterRecord
-from tapewatch.model import CalibrationFrame, Identity, Kind, ObjectFrame, State
+from tapewatch.model import CalibrationFrame, FrameSequence, Identity, Kind, ObjectFrame, State
 
 # Frames in these states take no part in planning until their file changes.
 _SET_ASIDE = (State.REJECTED, State.FAILED, State.VANISHED, State.STALLED, State.SETTLING)
@@ -103,6 +103,30 @@ class LedgerReader:
             (path, json.dumps(_SET_ASIDE)),
         ).fetchone()
         return None if found is None else rows.read_object_frame(*found)
+
+    def sequence(self, path: str) -> FrameSequence | None:
+        """Give the sequence of an object frame; None where it is none."""
+        return sequences.of_frame(self._database, path)
+
+    def sequences(self, folder: str) -> tuple[FrameSequence, ...]:
+        """Give the sequences of a folder's object frames."""
+        return tuple(sequences.of_folder(self._database, folder))
+
+    def members(self, sequence: FrameSequence) -> tuple[ObjectFrame, ...]:
+        """Give the object frames of a sequence that are there and usable."""
+        found = self._database.execute(
+            "SELECT frame, data_hash, header_hash, product FROM object_frames"
+            " WHERE folder = ? AND series = ? AND start BETWEEN ? AND ?"
+            " AND identity IS NOT NULL AND state NOT IN (SELECT value FROM json_each(?))",
+            (
+                sequence.folder,
+                sequence.series,
+                sequence.first,
+                sequence.last,
+                json.dumps(_SET_ASIDE),
+            ),
+        )
+        return tuple(rows.read_object_frame(*row) for row in found)
 
     def finished_objects(self, folder: str) -> tuple[str, ...]:
         """Give the names of a folder's products less their ``w``, in order of exposure.

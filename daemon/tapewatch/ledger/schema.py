@@ -6,13 +6,13 @@ cut. One process writes; any number may read while it does.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tapewatch.errors import FatalError, ParameterError
 
 APPLICATION_ID = 0x54415045  # "TAPE"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE frames (
@@ -29,12 +29,23 @@ CREATE TABLE frames (
     data_hash TEXT,         -- NULL until the pixels have been read
     header_hash TEXT,
     statistics TEXT,        -- JSON of model.Statistics, of the raw pixels
-    tries INTEGER NOT NULL DEFAULT 0
+    tries INTEGER NOT NULL DEFAULT 0,
+    gone INTEGER NOT NULL DEFAULT 0,  -- 1 where identity is NULL
+    series TEXT,            -- of an object frame: model.Frame.series
+    exptime REAL,           -- seconds
+    temperature REAL,       -- degrees C
+    opens INTEGER NOT NULL DEFAULT 0, -- 1: the first frame of its sequence
+    chain TEXT              -- of its product: model.Chain, or NULL for a provisional one
 );
 CREATE INDEX frames_by_folder ON frames (folder, kind, state);
 CREATE INDEX frames_by_name ON frames (folder, lower(name));
 CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
+CREATE INDEX frames_by_content ON frames (data_hash);
+-- All that is asked of a sequence, so that the rows themselves need not be read.
+CREATE INDEX frames_by_series
+    ON frames (folder, series, start, path, exptime, chain, gone, state, temperature);
+CREATE INDEX frames_by_opening ON frames (folder, series, start) WHERE opens = 1;
 CREATE TABLE masters (
     id TEXT PRIMARY KEY,
     folder TEXT NOT NULL,
@@ -64,7 +75,8 @@ CREATE VIEW all_frames AS
     SELECT path, state, reason, arrived, tries, frames.frame, frames.statistics, product
     FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path;
 CREATE VIEW object_frames AS
-    SELECT path, folder, identity, state, frames.frame, data_hash, header_hash, product
+    SELECT path, folder, series, start, identity, state, frames.frame, data_hash, header_hash,
+    product
     FROM frames LEFT JOIN (SELECT frame AS raw, product FROM products) ON raw = path
     WHERE kind = 'object';
 CREATE TABLE names (
@@ -107,14 +119,49 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             database.execute("BEGIN IMMEDIATE")
             if not _tables(database):
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                for statement in _SCHEMA.split(";"):
-                    database.execute(statement)
+                create(database)
             database.execute("COMMIT")
             _check(database, path)
     except (sqlite3.Error, OSError) as error:
         raise FatalError(f"the state file {path} cannot be opened: {error}") from error
     return database
+
+
+def create(database: sqlite3.Connection) -> None:
+    """Create the tables, in a transaction that the caller has begun.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        In which there are none of these names.
+    """
+    for statement in _SCHEMA.split(";"):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def version_of(path: Path) -> int:
+    """Give the schema of a state file.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+
+    Returns
+    -------
+    int
+        0 where there is none, or it is empty, or is not ours.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                return 0
+            return int(database.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error:
+        return 0
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -182,4 +229,9 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
         raise ParameterError(
             f"the state file {path} has schema {version}, written by a newer tapewatch;"
             f" this one knows schema {SCHEMA_VERSION}"
+        )
+    if version < SCHEMA_VERSION:
+        raise FatalError(
+            f"the state file {path} has schema {version}, written by an older tapewatch:"
+            " start `tapewatch run` or `once`, which brings it up to date"
         )

@@ -1,15 +1,16 @@
 """What happens: every change of the state file, each in one transaction."""
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from tapewatch.errors import FatalError
-from tapewatch.ledger import schema
+from tapewatch.ledger import migration, schema, sequences
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
-from tapewatch.model import Content, Frame, Identity, Master, Report, State, Statistics
+from tapewatch.model import Chain, Content, Frame, Identity, Master, Report, State, Statistics
 
 
 class Ledger(LedgerReader):
@@ -19,9 +20,20 @@ class Ledger(LedgerReader):
     ----------
     path : Path
         The SQLite file.
+
+    Attributes
+    ----------
+    migrated : str
+        What became of a file that an older version wrote, for the log; empty where it was none.
     """
 
+    migrated = ""
+
     def _open(self) -> sqlite3.Connection:
+        try:
+            self.migrated = migration.bring_up_to_date(self.path, time.time())
+        except OSError as error:
+            raise FatalError(f"the state file {self.path} cannot be set aside: {error}") from error
         return schema.open_for_writing(self.path)
 
     @contextmanager
@@ -69,17 +81,22 @@ class Ledger(LedgerReader):
     def set_frame(self, frame: Frame, identity: Identity, header_hash: str, arrived: float) -> None:
         """Record a frame whose header has been read; its pixels count as unknown."""
         with self._transaction() as database:
+            before = sequences.place(database, frame.path)
             _touch(database, frame.path, identity, State.SEEN, "", arrived)
             database.execute(
-                "UPDATE frames SET kind = ?, frame = ?, start = ?, header_hash = ?,"
+                "UPDATE frames SET kind = ?, frame = ?, header_hash = ?,"
                 " data_hash = NULL, tries = 0 WHERE path = ?",
-                (frame.kind, to_json(frame), frame.start, header_hash, frame.path),
+                (frame.kind, to_json(frame), header_hash, frame.path),
             )
+            sequences.describe(database, frame.path, frame)
+            sequences.mark_openings(database, before, sequences.place(database, frame.path))
 
     def drop(self, path: str) -> None:
         """Forget a file that is no frame but a product of our own."""
         with self._transaction() as database:
+            before = sequences.place(database, path)
             database.execute("DELETE FROM frames WHERE path = ?", (path,))
+            sequences.mark_openings(database, before)
 
     def set_verdicts(self, verdicts: Iterable[tuple[str, State, str]]) -> list[str]:
         """Record states and reasons; give the paths for which that changed anything."""
@@ -129,6 +146,9 @@ class Ledger(LedgerReader):
                         report.ended,
                     ),
                 )
+                recipe = report.product.recipe
+                chain = None if recipe.provisional else Chain.of(recipe)
+                sequences.set_chain(database, path, chain)
             row = database.execute("SELECT arrived FROM frames WHERE path = ?", (path,)).fetchone()
             return report.ended if row is None else float(row[0])
 
@@ -190,6 +210,7 @@ class Ledger(LedgerReader):
         """Forget the product of a frame, for its file is gone, so that it is made again."""
         with self._transaction() as database:
             database.execute("DELETE FROM products WHERE frame = ?", (path,))
+            sequences.set_chain(database, path, None)
 
     def forget_master(self, master_id: str) -> None:
         """Forget a master whose file is gone, so that it is built again."""
@@ -218,9 +239,9 @@ def _touch(
     text = None if identity is None else to_json(identity)
     folder, _, name = path.rpartition("/")
     cursor = database.execute(
-        "INSERT INTO frames (path, folder, name, identity, state, reason, arrived)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (path) DO UPDATE"
-        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7"
+        "INSERT INTO frames (path, folder, name, identity, state, reason, arrived, gone)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?4 IS NULL) ON CONFLICT (path) DO UPDATE"
+        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7, gone = ?4 IS NULL"
         " WHERE identity IS NOT ?4 OR state <> ?5 OR reason <> ?6",
         (path, folder, name, text, state, reason, arrived),
     )

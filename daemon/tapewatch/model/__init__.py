@@ -21,6 +21,7 @@ from tapewatch.model.masters import (
     Product,
     Recipe,
 )
+from tapewatch.model.sequences import LONGEST_GAP, Chain, FrameSequence, Tally
 from tapewatch.model.work import (
     BuildMaster,
     CalibrateFrame,
@@ -33,13 +34,16 @@ from tapewatch.model.work import (
 )
 
 __all__ = [
+    "LONGEST_GAP",
     "UNDECIDED",
     "BuildMaster",
     "CalibrateFrame",
     "CalibrationFrame",
+    "Chain",
     "Content",
     "Detector",
     "Frame",
+    "FrameSequence",
     "Identity",
     "Job",
     "Kind",
@@ -52,6 +56,7 @@ __all__ = [
     "State",
     "Statistics",
     "Step",
+    "Tally",
     "Treatment",
     "Workplace",
 ]

@@ -1,5 +1,6 @@
 """A raw frame: what it is, how far it has come, what its header and its pixels say."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -127,6 +128,12 @@ class Frame:
     def name(self) -> str:
         """File name."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def series(self) -> str:
+        """Hash of target, filter and detector: object frames of one sequence have the same."""
+        alike = (self.object, self.filter, self.detector)
+        return hashlib.sha256(repr(alike).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

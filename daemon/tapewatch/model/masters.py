@@ -1,8 +1,12 @@
 """Masters, and the products that are made with them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from tapewatch.model.frames import Detector, Frame, Kind
+
+PROVISIONAL: Final = "PROVISIONAL"
+"""Flag of a product that was made without a needed master."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,11 @@ class Recipe:
         """Steps done, as in the CALSTAT card: ``BDF``."""
         steps = (("B", self.bias), ("D", self.dark), ("F", self.flat))
         return "".join(letter for letter, master in steps if master)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether steps are left out for want of masters."""
+        return PROVISIONAL in self.flags
 
 
 @dataclass(frozen=True, slots=True)

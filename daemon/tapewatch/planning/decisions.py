@@ -26,6 +26,8 @@ class Facts:
         Masters in use in other folders.
     failures : mapping of str to str
         Master ID -> why building it was given up.
+    bad : frozenset of str
+        IDs of masters that are not to be used.
     """
 
     calibration: tuple[CalibrationFrame, ...] = ()
@@ -34,6 +36,7 @@ class Facts:
     in_use: frozenset[str] = frozenset()
     elsewhere: tuple[Master, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
+    bad: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ class Service:
         for warning in parameters.warnings:
             self._log.warning("parameters.warning", reason=warning)
         self._ledger = stack.enter_context(Ledger(Path(where.state)))
+        if self._ledger.migrated:
+            self._log.warning("ledger.migrated", reason=self._ledger.migrated)
         if not was_there and (self._ledger.products() or self._ledger.masters()):
             # Without our note: it would tell the next start that the folder was there.
             (parameters.output / FOLDER / NOTE).unlink()
