@@ -29,6 +29,7 @@ from tapewatch.model import (
     Master,
     ObjectFrame,
     Product,
+    Profile,
     Recipe,
     Report,
     State,
@@ -69,6 +70,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @given(made(Frame))
 def test_a_frame_survives_its_row(frame: Frame) -> None:
     assert rows.read_frame(rows.to_json(frame)) == frame
+
+
+@given(made(Profile))
+def test_a_profile_survives_its_row(profile: Profile) -> None:
+    assert rows.read_profile(rows.to_json(profile)) == profile
+    assert rows.read_profile(None) is None
 
 
 @given(made(Master))
@@ -154,6 +161,35 @@ def test_set_state_tells_whether_anything_changed(ledger: Ledger) -> None:
     assert ledger.set_state("x.fits", State.REJECTED, "no filter", None, 5.0)
     assert not ledger.set_state("x.fits", State.REJECTED, "no filter", None, 6.0)
     assert ledger.frames("x.fits")[0].arrived == 5.0
+
+
+def test_a_frame_keeps_its_profile_until_its_file_changes(ledger: Ledger) -> None:
+    frame, identity = a_frame("bias.fits", Kind.BIAS), an_identity()
+    profile = Profile(300.0, 5.0, (0.0,) * 64)
+    ledger.set_frame(frame, identity, "header", 1.0)
+    content = Content(identity, "pixels", "header", STATISTICS, profile)
+    ledger.set_content("bias.fits", Report(STATISTICS, content))
+    (found,) = ledger.calibration_frames("")
+    assert (found.data_hash, found.profile) == ("pixels", profile)
+    ledger.set_frame(frame, replace(identity, mtime_ns=7), "header", 2.0)
+    (found,) = ledger.calibration_frames("")
+    assert (found.data_hash, found.profile) == (None, None)
+
+
+def test_what_a_plan_left_out_of_a_set_is_planned_with_again(ledger: Ledger) -> None:
+    names = ("bad.fits", "broken.fits", "good.fits")
+    for name in names:
+        take(ledger, a_frame(name, Kind.BIAS))
+
+    def usable() -> set[str]:
+        return {one.frame.path for one in ledger.calibration_frames("")}
+
+    ledger.set_verdicts([("broken.fits", State.REJECTED, "no image")])
+    ledger.set_verdicts([("bad.fits", State.REJECTED, "too bright")], planned=True)
+    assert usable() == {"bad.fits", "good.fits"}
+    assert ledger.others("") == ("bad.fits", "broken.fits")
+    ledger.set_state("bad.fits", State.REJECTED, "no type", an_identity(), 1.0)
+    assert usable() == {"good.fits"}
 
 
 def test_set_verdicts_gives_the_frames_that_changed(ledger: Ledger) -> None:

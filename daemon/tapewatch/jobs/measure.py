@@ -2,8 +2,11 @@
 
 import hashlib
 
+from tapewatch.errors import RejectedError
 from tapewatch.jobs.workplace import STRIP, open_raw
-from tapewatch.model import Content, MeasureFrame, Report, Workplace
+from tapewatch.model import Content, Kind, MeasureFrame, Report, Workplace
+from tapewatch.planning.contents import useless
+from tapewatch.science.profile import Sampler
 from tapewatch.science.quality import RunningStatistics
 
 
@@ -20,21 +23,28 @@ def measure_frame(job: MeasureFrame, place: Workplace) -> Report:
     Returns
     -------
     Report
-        Its content and the statistics of its pixels.
+        Its content, with the profile and the statistics of its pixels.
 
     Raises
     ------
     IncompleteFileError
         The file is shorter than its header says.
     RejectedError
-        It is no frame that can be read.
+        It is no frame that can be read, or one that no arithmetic can use.
     """
     hasher = hashlib.sha256()
     statistics = RunningStatistics(place.treatment.saturation)
     with open_raw(job.frame, place) as raw:
+        sampler = Sampler(raw.shape)
         for start, stop in raw.strips(STRIP):
             stored = raw.stored(start, stop)
             hasher.update(stored)
-            statistics.add(raw.physical_of(stored))
-        content = Content(raw.identity, hasher.hexdigest(), raw.header_hash, statistics.result())
-    return Report(statistics.result(), content)
+            pixels = raw.physical_of(stored)
+            statistics.add(pixels)
+            sampler.add(pixels)
+        figures = statistics.result()
+        profile = sampler.result(figures.saturated)
+        if job.frame.kind is not Kind.OBJECT and (reason := useless(figures, profile)):
+            raise RejectedError(reason)
+        content = Content(raw.identity, hasher.hexdigest(), raw.header_hash, figures, profile)
+    return Report(figures, content)

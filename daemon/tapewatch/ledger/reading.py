@@ -72,16 +72,16 @@ class LedgerReader:
         return dict(self._database.execute("SELECT frame, path FROM products").fetchall())
 
     def calibration_frames(self, folder: str) -> tuple[CalibrationFrame, ...]:
-        """Give the usable calibration frames of a folder."""
+        """Give the usable calibration frames of a folder, those left out of their sets included."""
         found = self._database.execute(
-            "SELECT frame, data_hash, arrived FROM frames WHERE folder = ?"
+            "SELECT frame, data_hash, arrived, profile FROM frames WHERE folder = ?"
             " AND identity IS NOT NULL AND kind IN (SELECT value FROM json_each(?))"
-            " AND state NOT IN (SELECT value FROM json_each(?))",
+            " AND (left_out OR state NOT IN (SELECT value FROM json_each(?)))",
             (folder, json.dumps(_CALIBRATION), json.dumps(_SET_ASIDE)),
         )
         return tuple(
-            CalibrationFrame(rows.read_frame(text), data_hash, arrived)
-            for text, data_hash, arrived in found
+            CalibrationFrame(rows.read_frame(text), data_hash, arrived, rows.read_profile(profile))
+            for text, data_hash, arrived, profile in found
         )
 
     def object_frames(self, folder: str, *, finished: bool = False) -> tuple[ObjectFrame, ...]:

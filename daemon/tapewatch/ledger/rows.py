@@ -12,6 +12,7 @@ from tapewatch.model import (
     Master,
     ObjectFrame,
     Product,
+    Profile,
     Recipe,
     State,
     Statistics,
@@ -129,6 +130,16 @@ def read_product(text: str | None) -> Product | None:
 def read_statistics(text: str) -> Statistics:
     """Read statistics from their JSON."""
     return Statistics(**json.loads(text))
+
+
+@lru_cache(maxsize=1 << 12)  # as frames
+def read_profile(text: str | None) -> Profile | None:
+    """Read a profile from its JSON; None where there is none."""
+    if text is None:
+        return None
+    values = json.loads(text)
+    values["structure"] = tuple(values["structure"])
+    return Profile(**values)
 
 
 def read_object_frame(

@@ -29,6 +29,8 @@ CREATE TABLE frames (
     data_hash TEXT,         -- NULL until the pixels have been read
     header_hash TEXT,
     statistics TEXT,        -- JSON of model.Statistics, of the raw pixels
+    profile TEXT,           -- JSON of model.Profile, of a calibration frame's raw pixels
+    left_out INTEGER NOT NULL DEFAULT 0,  -- rejected beside its set: further frames may mend that
     tries INTEGER NOT NULL DEFAULT 0,
     gone INTEGER NOT NULL DEFAULT 0,  -- 1 where identity is NULL
     series TEXT,            -- of an object frame: model.Frame.series

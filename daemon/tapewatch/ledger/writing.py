@@ -85,7 +85,7 @@ class Ledger(LedgerReader):
             _touch(database, frame.path, identity, State.SEEN, "", arrived)
             database.execute(
                 "UPDATE frames SET kind = ?, frame = ?, header_hash = ?,"
-                " data_hash = NULL, tries = 0 WHERE path = ?",
+                " data_hash = NULL, profile = NULL, tries = 0 WHERE path = ?",
                 (frame.kind, to_json(frame), header_hash, frame.path),
             )
             sequences.describe(database, frame.path, frame)
@@ -98,15 +98,21 @@ class Ledger(LedgerReader):
             database.execute("DELETE FROM frames WHERE path = ?", (path,))
             sequences.mark_openings(database, before)
 
-    def set_verdicts(self, verdicts: Iterable[tuple[str, State, str]]) -> list[str]:
-        """Record states and reasons; give the paths for which that changed anything."""
+    def set_verdicts(
+        self, verdicts: Iterable[tuple[str, State, str]], *, planned: bool = False
+    ) -> list[str]:
+        """Record states and reasons; give the paths for which that changed anything.
+
+        What a plan rejects it has left out of its set, and will decide on again.
+        """
         changed = []
         with self._transaction() as database:
             for path, state, reason in verdicts:
+                left_out = planned and state is State.REJECTED
                 cursor = database.execute(
-                    "UPDATE frames SET state = ?1, reason = ?2 WHERE path = ?3"
-                    " AND (state <> ?1 OR reason <> ?2)",
-                    (state, reason, path),
+                    "UPDATE frames SET state = ?1, reason = ?2, left_out = ?4 WHERE path = ?3"
+                    " AND (state <> ?1 OR reason <> ?2 OR left_out <> ?4)",
+                    (state, reason, path, left_out),
                 )
                 if cursor.rowcount:
                     changed.append(path)
@@ -241,7 +247,7 @@ def _touch(
     cursor = database.execute(
         "INSERT INTO frames (path, folder, name, identity, state, reason, arrived, gone)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?4 IS NULL) ON CONFLICT (path) DO UPDATE"
-        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7, gone = ?4 IS NULL"
+        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7, gone = ?4 IS NULL, left_out = 0"
         " WHERE identity IS NOT ?4 OR state <> ?5 OR reason <> ?6",
         (path, folder, name, text, state, reason, arrived),
     )
@@ -251,8 +257,12 @@ def _touch(
 def _set_content(database: sqlite3.Connection, path: str, content: Content) -> None:
     """Record a frame's content, unless its file has changed since it was read."""
     statistics = None if content.statistics is None else to_json(content.statistics)
+    profile = None if content.profile is None else to_json(content.profile)
     database.execute(
-        "UPDATE frames SET data_hash = ?, header_hash = ?, statistics = ?, tries = 0"
+        "UPDATE frames SET data_hash = ?, header_hash = ?, statistics = ?, profile = ?, tries = 0"
         " WHERE path = ? AND identity = ?",
-        (content.data_hash, content.header_hash, statistics, path, to_json(content.identity)),
+        (
+            *(content.data_hash, content.header_hash, statistics, profile),
+            *(path, to_json(content.identity)),
+        ),
     )

@@ -12,6 +12,7 @@ from tapewatch.model.frames import (
     Frame,
     Identity,
     Kind,
+    Profile,
     State,
     Statistics,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "MeasureFrame",
     "ObjectFrame",
     "Product",
+    "Profile",
     "Recipe",
     "Report",
     "State",

@@ -156,6 +156,39 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What a frame looks like, by robust figures of a sub-sample of its pixels.
+
+    Parameters
+    ----------
+    level : float
+        Median, ADU (or relative to 1 for a master flat), as `scatter` and `structure`; NaN where no
+        pixel is finite.
+    scatter : float
+        1.4826 times the median deviation from the median of a pixel's surroundings: the standard
+        deviation of normal noise, without gradients, stars and hot pixels.
+    structure : tuple of float
+        Medians of 8 x 8 cells less `level`, row by row; empty where no pixel is finite.
+    bright : float
+        Fraction of pixels far above their surroundings: stars, cosmic rays, hot pixels.
+    constant : float
+        Fraction of rows in which all pixels are the same: 1 for a frame without an image.
+    invalid : float
+        Fraction of pixels that are no finite number.
+    saturated : float
+        Fraction of pixels at or above SATU, of the whole frame.
+    """
+
+    level: float
+    scatter: float
+    structure: tuple[float, ...]
+    bright: float = 0.0
+    constant: float = 0.0
+    invalid: float = 0.0
+    saturated: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a frame's pixels are, found by reading them once.
 
@@ -169,12 +202,15 @@ class Content:
         sha256 of the header; a plate solver changes this one alone.
     statistics : Statistics or None
         Of the raw pixels; None for an object frame, whose product's are told.
+    profile : Profile or None
+        Of the raw pixels of a calibration frame, by which it is compared with its set.
     """
 
     identity: Identity
     data_hash: str
     header_hash: str
     statistics: Statistics | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +225,11 @@ class CalibrationFrame:
         sha256 of its pixels; None until they have been read.
     arrived : float
         When the file was last changed or moved here, seconds since 1970.
+    profile : Profile or None
+        What it looks like; None until its pixels have been read.
     """
 
     frame: Frame
     data_hash: str | None
     arrived: float
+    profile: Profile | None = None

@@ -7,7 +7,7 @@ which masters can be used, by planning, too.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from tapewatch.errors import MasterLostError, OutputError
 from tapewatch.facts import gather
@@ -229,7 +229,7 @@ class Foreman:
         for path in decided - planned:
             self._queue.drop(path, folder)
         self._queue.put(job for job in made.jobs if not self._crew.has(key_of(job)))
-        self._ledger.set_verdicts((one.path, one.state, one.reason) for one in made.verdicts)
+        self._ledger.set_verdicts(map(astuple, made.verdicts), planned=True)
         self._note(made, planned)
         return made
 
