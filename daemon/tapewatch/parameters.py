@@ -56,6 +56,8 @@ class Parameters:
         Difference of temperature that darks may have, degrees C.
     maxage : tuple of float
         Oldest bias, dark and flat of another folder, days; 0: any.
+    mask : bool
+        Whether products have a mask.
     longitude : float or None
         Of the telescope, degrees east.
     allbin : bool
@@ -107,6 +109,7 @@ class Parameters:
     darkscale: str
     temptol: float
     maxage: tuple[float, float, float]
+    mask: bool
     longitude: float | None
     allbin: bool
     instruments: tuple[str, ...]
@@ -132,7 +135,7 @@ class Parameters:
     @property
     def treatment(self) -> Treatment:
         """What is said of the arithmetic."""
-        return Treatment(saturation=self.saturation)
+        return Treatment(saturation=self.saturation, mask=self.mask)
 
 
 def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:

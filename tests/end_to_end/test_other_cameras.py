@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.nddata import CCDData
 
 from support_night import assert_same_pixels, copy_frames, frames_by_name, tapewatch, write_par
 
@@ -55,6 +56,17 @@ def test_the_imaging_frames_are_calibrated_by_bias_and_flat(efosc: Path) -> None
         expected[~np.isfinite(expected)] = np.nan
         assert np.isnan(expected).sum() == 210
         assert_same_pixels(efosc / f"w{name}", expected)
+
+
+def test_the_mask_has_every_pixel_whose_flat_is_no_use(efosc: Path) -> None:
+    for name in pixels(efosc, "OBJECT", "STD"):
+        product = CCDData.read(efosc / f"w{name}")
+        with fits.open(efosc / f"w{name}") as hdus:
+            bits, names = hdus["MASK"].data, hdus["MASK"].header["BIT*"]
+        bad_flat = 1 << int(next(key for key in names if names[key] == "BADFLAT")[3:])
+        assert np.count_nonzero(bits & bad_flat) == 1504
+        assert np.count_nonzero(np.isnan(product.data) & (bits & bad_flat != 0)) == 210
+        assert np.array_equal(product.mask, bits != 0)
 
 
 def test_rules_by_name_and_by_camera_decide_and_are_logged(real_data: Path, tmp_path: Path) -> None:

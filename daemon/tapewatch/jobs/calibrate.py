@@ -3,23 +3,21 @@
 import hashlib
 from dataclasses import replace
 
-import numpy as np
-
 from tapewatch import __version__
-from tapewatch.fitsfile.hdus import image_plan
+from tapewatch.fitsfile.hdus import HduPlan, image_plan, mask_plan
 from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers import provenance
+from tapewatch.headers.extensions import mask_cards
+from tapewatch.jobs.correction import correction as correction_of
 from tapewatch.jobs.workplace import (
     STRIP,
-    load_master,
     open_raw,
     processing_time,
 )
-from tapewatch.model import CalibrateFrame, Content, Kind, Product, Report, Workplace
+from tapewatch.model import CalibrateFrame, Content, Product, Report, Workplace
 from tapewatch.planning.identity import identify
 from tapewatch.planning.names import product_path
-from tapewatch.science.calibrate import calibrate
 from tapewatch.science.quality import RunningStatistics
 
 _NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
@@ -54,28 +52,21 @@ def calibrate_frame(
         The frame cannot be read, or its product's name is taken by a file of others.
     """
     now = processing_time()
-    masters = {master.kind: load_master(place.output, master) for master in job.masters}
-    bias, dark, flat = (masters.get(kind) for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
     statistics, hasher, saturated = RunningStatistics(), hashlib.sha256(), 0
     target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
+        correction = correction_of(job, place, raw.pixels)
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
-        with open_output(target, [image_plan(cards, raw.shape)], attempt) as writer:
+        with open_output(target, _plans(cards, raw, place), attempt) as writer:
             for start, stop in raw.strips(STRIP):
-                part = slice(start, stop)
                 stored = raw.stored(start, stop)
                 hasher.update(stored)
-                pixels = raw.physical_of(stored)
-                saturated += int(np.count_nonzero(pixels >= place.treatment.saturation))
-                calibrated = calibrate(
-                    pixels,
-                    None if bias is None else bias[part],
-                    None if dark is None else dark[part],
-                    job.recipe.dark_scale,
-                    None if flat is None else flat[part],
-                )
-                writer.write(0, calibrated)
-                statistics.add(calibrated)
+                corrected = correction.correct(raw.physical_of(stored), start)
+                saturated += corrected.saturated
+                statistics.add(corrected.product)
+                writer.write(0, corrected.product)
+                if corrected.mask is not None:
+                    writer.write(1, corrected.mask)
             product = _product(job, raw, hasher.hexdigest())
             writer.commit({0: _cards(job, raw, product, now)})
     return Report(
@@ -83,6 +74,14 @@ def calibrate_frame(
         Content(raw.identity, product.data_hash, product.header_hash),
         product,
     )
+
+
+def _plans(cards: list[bytes], raw: RawFrame, place: Workplace) -> list[HduPlan]:
+    """Plan the HDUs of a product: the image and, where wanted, its mask."""
+    plans = [image_plan(cards, raw.shape)]
+    if place.treatment.mask:
+        plans.append(mask_plan(raw.shape, mask_cards()))
+    return plans
 
 
 def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:

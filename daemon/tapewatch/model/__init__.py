@@ -22,6 +22,7 @@ from tapewatch.model.masters import (
     Product,
     Recipe,
 )
+from tapewatch.model.pixels import MEANING_OF_BITS, Bit
 from tapewatch.model.sequences import LONGEST_GAP, Chain, FrameSequence, Tally
 from tapewatch.model.work import (
     BuildMaster,
@@ -36,7 +37,9 @@ from tapewatch.model.work import (
 
 __all__ = [
     "LONGEST_GAP",
+    "MEANING_OF_BITS",
     "UNDECIDED",
+    "Bit",
     "BuildMaster",
     "CalibrateFrame",
     "CalibrationFrame",

@@ -121,9 +121,12 @@ class Treatment:
     ----------
     saturation : float
         Saturation of raw pixels, ADU (SATU).
+    mask : bool
+        Whether products have a mask (MASK).
     """
 
     saturation: float = 65535.0
+    mask: bool = True
 
     @property
     def of_masters(self) -> tuple[object, ...]:
