@@ -20,6 +20,7 @@ from tapewatch.model import (
     ObjectFrame,
     Product,
     Recipe,
+    Step,
 )
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.planning.sets import CalibrationSet, find_sets
@@ -115,6 +116,7 @@ def master(identity: str, kind: Kind = Kind.BIAS, minutes: float = 0.0, **change
         temperature=None,
         start=EVENING.timestamp() + minutes * MINUTE,
         inputs=(f"pixels of {identity}",),
+        bias_id="" if kind is Kind.BIAS else "bias",
     )
     return dataclasses.replace(made, **changes)
 
@@ -178,7 +180,7 @@ def palettes(draw: st.DrawFn, folders: tuple[str, ...] = ("",)) -> Palette:
 def calibration_frames(draw: st.DrawFn, most: int = 12) -> list[CalibrationFrame]:
     """Calibration frames of one folder; some have the same pixels, some have not been read."""
     palette = draw(palettes())
-    kinds = st.sampled_from((Kind.BIAS, Kind.DARK, Kind.DARK, Kind.FLAT))
+    kinds = st.sampled_from((Kind.BIAS, Kind.DARK, Kind.DARK, Kind.FLATDARK, Kind.FLAT))
     made = []
     for number in range(draw(st.integers(0, most))):
         one = palette.frame(draw, f"{number}.fits", draw(kinds))
@@ -190,11 +192,12 @@ def calibration_frames(draw: st.DrawFn, most: int = 12) -> list[CalibrationFrame
 masters = st.builds(
     master,
     st.uuids().map(lambda one: one.hex[:16]),
-    st.sampled_from((Kind.BIAS, Kind.DARK, Kind.FLAT)),
+    st.sampled_from((Kind.BIAS, Kind.DARK, Kind.FLATDARK, Kind.FLAT)),
     st.sampled_from(HOURS).map(lambda hours: 60 * hours),
     folder=st.sampled_from(("", "elsewhere")),
     exptime=st.sampled_from(EXPOSURES),
     temperature=st.sampled_from(TEMPERATURES),
+    bias_id=st.sampled_from(("bias", "bias", "")),
 )
 """Masters of one camera that differ in folder, time, exposure and temperature."""
 
@@ -207,6 +210,10 @@ policies = st.builds(
     setgap=st.sampled_from((0.0, 18.0)),
     temptol=st.sampled_from((0.0, 2.0)),
     darkscale=st.sampled_from(("any", "down", "never")),
+    flatdark=st.booleans(),
+    steps=st.sampled_from(
+        (tuple(Step), tuple(Step), (Step.BIAS, Step.FLAT), (Step.DARK, Step.FLAT), (Step.FLAT,))
+    ),
     maxage=st.sampled_from(((90.0, 90.0, 14.0), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5))),
 )
 """Parameters in which sets and matching differ."""

@@ -36,4 +36,5 @@ def gather(ledger: LedgerReader, folder: str, frames: tuple[ObjectFrame, ...]) -
             one.master for one in masters if one.in_use and one.master.folder != folder
         ),
         failures=ledger.failures(TRIES),
+        seen=ledger.kinds_seen(),
     )

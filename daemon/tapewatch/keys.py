@@ -106,6 +106,12 @@ def _later(name: str, value: str, work: str, meaning: str) -> Key:
     return Key(name, value, only(name, value, work), "", meaning)
 
 
+def _off(name: str, work: str) -> Callable[[str], bool]:
+    """Make the parser of a switch that cannot be set to 1 yet."""
+    parse = only(name, "0", work)
+    return lambda text: parse(text) != "0"
+
+
 _SWITCH = choice({"0": False, "1": True})
 _PATH = word_or("auto", None, _path)
 _PACKINGS = ("", ".gz", ".bz2", ".fz")
@@ -142,8 +148,8 @@ KEYS: Final = (
            "frames that do not fit their set: all are used, not checked yet; only warn for now"),
     Key("DARKSCALE", "any", words("any", "down", "never"), "darkscale",
         "darks of another exposure time, scaled: any; down: only longer ones; never: none"),
-    _later("FLATDARK", "0", "subtracting a dark from flats",
-           "1: subtract a dark from flats too; only 0 for now"),
+    Key("FLATDARK", "0", _off("FLATDARK", "subtracting a dark from flats"), "flatdark",
+        "1: subtract a dark from flats too; only 0 for now"),
     _later("HOTFIX", "none", "repairing hot and saturated pixels",
            "repair of hot and saturated pixels; only none for now"),
     _later("BADFILL", "nan", "filling pixels without a value",

@@ -52,6 +52,8 @@ class Parameters:
         Corrections of an object frame, in the order in which they are done.
     darkscale : str
         ``any``, ``down`` or ``never``.
+    flatdark : bool
+        Whether flats have a dark subtracted, too.
     temptol : float
         Difference of temperature that darks may have, degrees C.
     maxage : tuple of float
@@ -107,6 +109,7 @@ class Parameters:
     nightend: bool
     steps: tuple[Step, ...]
     darkscale: str
+    flatdark: bool
     temptol: float
     maxage: tuple[float, float, float]
     mask: bool

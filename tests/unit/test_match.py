@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support_planning import CAMERA, DAY, frame, master, masters, parameters, policies
 from tapewatch.model import Detector, Kind, Master
 from tapewatch.parameters import Parameters
-from tapewatch.planning.match import Match, detector_objection, find_master
+from tapewatch.planning.match import Match, find_master
+from tapewatch.planning.objections import detector_objection
 
 OBJECT = frame("m13.fits", temperature=-20.0)
 

@@ -132,7 +132,7 @@ class World:
     def _build(self, job: BuildMaster) -> None:
         if not {one.path for one in job.frames} <= self.files.keys():
             return
-        assert job.bias is None or self.masters[job.bias.id] == job.bias
+        assert all(one is None or self.masters[one.id] == one for one in (job.bias, job.dark))
         assert tuple(self.files[one.path].pixels for one in job.frames) == job.master.inputs
         if "damaged" in job.master.inputs:
             self.failures[job.master.id] = "it cannot be read"
@@ -188,6 +188,7 @@ def nights(draw: st.DrawFn) -> list[File]:
     palette = draw(palettes(("", "b")))
     kinds = [Kind.BIAS] * draw(st.integers(1, 5))
     kinds += [Kind.DARK] * draw(st.integers(1, 6))
+    kinds += [Kind.FLATDARK] * draw(st.integers(0, 4))
     kinds += [Kind.FLAT] * draw(st.integers(1, 5))
     kinds += [Kind.OBJECT] * draw(st.integers(1, 4))
     for number, kind in enumerate(kinds):

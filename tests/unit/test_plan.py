@@ -96,7 +96,8 @@ def test_darks_and_flats_wait_for_a_bias_and_then_name_it(kind: Kind) -> None:
     frames = members(kind, 5)
     made = decide(Facts(frames))
     assert made.jobs == ()
-    assert made.verdicts[0].reason == f"5 {kind} frames wait for a master bias"
+    expected = f"5 {kind} frames wait for a master bias: no bias frames yet"
+    assert made.verdicts[0].reason == expected
     bias = master("bias", folder="elsewhere")
     (job,) = decide(Facts(frames, elsewhere=(bias,))).jobs
     assert isinstance(job, BuildMaster)
@@ -275,8 +276,8 @@ def test_an_object_frame_says_all_that_it_waits_for() -> None:
     assert made.verdicts[-1] == Verdict(
         "m13.fits",
         State.WAITING,
-        "waits: master bias is being combined; for a master dark (60 s): 2 of 5 dark frames,"
-        " at least 3 are needed; for a master flat R: flat V does not suit (filter V, frame R)",
+        "waits: master bias 2026-03-25 is being combined; for a master dark 60 s: 2 of 5 dark"
+        " frames, at least 3 are needed; for a master flat R: flat V 2026-03-25: filter V, frame R",
     )
 
 

@@ -2,12 +2,24 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support_planning import DAY, MINUTE, NOW, member, members, only_set, parameters, policies
+from support_planning import (
+    DAY,
+    EVENING,
+    HOUR,
+    MINUTE,
+    NOW,
+    member,
+    members,
+    only_set,
+    parameters,
+    policies,
+)
 from tapewatch.model import CalibrationFrame, Kind
 from tapewatch.parameters import Parameters
 from tapewatch.planning.readiness import (
@@ -66,9 +78,36 @@ def test_mincal_frames_are_enough_when_the_set_is_quiet() -> None:
 
 
 def test_fewer_than_mincal_frames_wait_for_more() -> None:
-    waiting = judge(2, after=10 * DAY)
+    waiting = judge(2, setgap=0.0, after=10 * DAY)
     assert waiting == Readiness(
         ready=False, reason="2 of 5 bias frames, at least 3 are needed", look_again=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "help_"),
+    [
+        ({}, "MINCAL 2 or OBSLON (which tells noon)"),
+        ({"nightend": False}, "MINCAL 2 or NIGHTEND noon or OBSLON (which tells noon)"),
+        ({"nightend": False, "longitude": 127.0}, "MINCAL 2 or NIGHTEND noon"),
+    ],
+)
+def test_a_set_that_no_frame_can_join_any_more_says_so_and_what_helps(
+    changes: dict[str, Any], help_: str
+) -> None:
+    # The second of the frames was begun a minute after the first, at EVENING.
+    closes = EVENING.timestamp() + MINUTE + 18 * HOUR
+    at_first = judge(2, after=0.0, **changes)
+    assert at_first.reason == "2 of 5 bias frames, at least 3 are needed"
+    assert at_first.look_again is not None
+    assert at_first.look_again == pytest.approx(closes)
+    last = readiness(
+        set_of(2), parameters(**changes), at_first.look_again, growing=False, finish=False
+    )
+    assert last == Readiness(
+        ready=False,
+        reason="2 of 5 bias frames, at least 3 are needed, and none taken from now on can join"
+        " them (SETGAP 18): `tapewatch once` takes them as they are, or in tape.par " + help_,
     )
 
 
@@ -147,12 +186,14 @@ def test_time_alone_makes_ready_what_has_a_time_to_look_again(
         assert (answer.reason, answer.look_again) == ("", None)
         return
     assert answer.reason
+    few = longitude is None and count < min(policy.mincal, policy.nbias)
     if answer.look_again is not None:
         assert answer.look_again > now
-        assert readiness(one, policy, answer.look_again, growing=growing, finish=False).ready
+        then = readiness(one, policy, answer.look_again, growing=growing, finish=False)
+        assert then.ready != few
+        assert then.look_again is None
     else:
-        assert longitude is None
-        assert count < min(policy.mincal, policy.nbias)
+        assert few
 
 
 def test_frames_that_came_together_have_no_spacing() -> None:

@@ -167,15 +167,25 @@ class LedgerReader:
         )
         return [(path, State(state)) for path, state in found]
 
-    def folders(self, kind: Kind | None = None) -> set[str]:
-        """Give every folder that holds a frame, or a frame of one kind."""
-        if kind is None:
+    def folders(self, *kinds: Kind) -> set[str]:
+        """Give every folder that holds a frame, or a frame of one of some kinds."""
+        if not kinds:
             found = self._database.execute("SELECT DISTINCT folder FROM frames")
         else:
             found = self._database.execute(
-                "SELECT DISTINCT folder FROM frames WHERE kind = ?", (kind,)
+                "SELECT DISTINCT folder FROM frames WHERE kind IN (SELECT value FROM json_each(?))",
+                (json.dumps(kinds),),
             )
         return {folder for (folder,) in found}
+
+    def kinds_seen(self) -> frozenset[Kind]:
+        """Give the kinds of which a frame was ever seen, whatever became of it."""
+        found = self._database.execute(
+            "SELECT value FROM json_each(?)"
+            " WHERE EXISTS (SELECT 1 FROM frames WHERE kind = json_each.value)",
+            (json.dumps(list(Kind)),),
+        )
+        return frozenset(Kind(kind) for (kind,) in found)
 
     def masters(self) -> tuple[MasterRecord, ...]:
         """Give every master on disk, in order of kind and time."""

@@ -6,12 +6,12 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a frame is."""
+    """What a frame is; calibration kinds come after those that they are made with."""
 
     BIAS = "bias"
     DARK = "dark"
-    FLAT = "flat"
     FLATDARK = "flatdark"
+    FLAT = "flat"
     OBJECT = "object"
     OTHER = "other"
 

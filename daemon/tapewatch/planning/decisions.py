@@ -26,8 +26,10 @@ class Facts:
         Masters in use in other folders.
     failures : mapping of str to str
         Master ID -> why building it was given up.
-    bad : frozenset of str
-        IDs of masters that are not to be used.
+    bad : mapping of str to str
+        What nothing may be made with, and why: path and data hash of a raw frame, ID of a master.
+    seen : frozenset of Kind
+        Kinds of which a frame was ever seen, in the whole watched tree.
     """
 
     calibration: tuple[CalibrationFrame, ...] = ()
@@ -36,7 +38,8 @@ class Facts:
     in_use: frozenset[str] = frozenset()
     elsewhere: tuple[Master, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
-    bad: frozenset[str] = frozenset()
+    bad: Mapping[str, str] = field(default_factory=dict)
+    seen: frozenset[Kind] = frozenset(Kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """Which master suits a frame, and why each of the others does not."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from tapewatch.model import Detector, Frame, Kind, Master
+from tapewatch.model import Frame, Kind, Master
 from tapewatch.parameters import Parameters
+from tapewatch.planning.objections import DAY, SAME_EXPOSURE, keeps_bias, objection, too_warm
 
-_DAY = 86400.0
-_SAME_EXPOSURE = 0.001
 _DECIMALS = 6  # of seconds: 0.2 and 0.4 s are equally far from 0.3 s
 _LARGE_SCALE = 3.0  # darks scaled by more, up or down, are flagged
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Match:
     scale : float
         Exposure time of the frame over that of the dark; 1 for other kinds.
     flags : tuple of str
-        SCALED, SCALEDUP, SCALEDFAR, AGED, TEMPERATURE.
+        SCALED, SCALEDUP, SCALEDFAR, AGED, CUT, TEMPERATURE.
     turned_down : tuple of (Master, str)
         Each master of the kind that does not suit, and the field that says so.
     """
@@ -35,23 +36,30 @@ class Match:
 
 
 def find_master(
-    kind: Kind, frame: Frame, masters: Iterable[Master], parameters: Parameters
+    kind: Kind,
+    frame: Frame,
+    masters: Iterable[Master],
+    parameters: Parameters,
+    bad: Mapping[str, str] = _NOTHING,
 ) -> Match:
     """Choose the master of one kind for a frame.
 
-    The frame's own folder comes first, then the nearest exposure time (darks; of two equally near
-    the longer), then the nearest in time (of two equally near the earlier).
+    One that was read out just as the frame goes before the cut of a larger one; then the frame's
+    own folder comes first, then the nearest exposure time (darks; of two equally near the
+    longer), then the nearest in time (of two equally near the earlier).
 
     Parameters
     ----------
     kind : Kind
-        Bias, dark or flat.
+        Bias, dark, flat-dark or flat.
     frame : Frame
         The frame to be calibrated; for a set, its last frame.
     masters : iterable of Master
         Candidates of any kind.
     parameters : Parameters
-        TEMPTOL, MAXAGE and DARKSCALE.
+        STEPS, TEMPTOL, MAXAGE and DARKSCALE.
+    bad : mapping of str to str
+        IDs of masters that are used by nothing, and why.
 
     Returns
     -------
@@ -62,87 +70,63 @@ def find_master(
     for master in masters:
         if master.kind is not kind:
             continue
-        if reason := _objection(master, frame, parameters):
+        if reason := bad.get(master.id) or objection(master, frame, parameters):
             turned_down.append((master, reason))
         else:
             suitable.append(master)
     if not suitable:
         return Match(None, turned_down=tuple(turned_down))
     best = min(suitable, key=_preference(frame))
-    scale = frame.exptime / best.exptime if kind is Kind.DARK else 1.0
+    scaled = kind is Kind.DARK and not keeps_bias(parameters)
+    scale = frame.exptime / best.exptime if scaled else 1.0
     return Match(best, scale, _flags(best, frame, scale, parameters), tuple(turned_down))
 
 
-def detector_objection(master: Detector, frame: Detector) -> str:
-    """Say in which setting of the read-out two detectors differ.
+def find_dark_of_flat(
+    flat: Frame,
+    masters: Sequence[Master],
+    parameters: Parameters,
+    bad: Mapping[str, str] = _NOTHING,
+) -> Match:
+    """Choose what is subtracted from flats: flat-darks of their exposure, else the nearest dark.
 
     Parameters
     ----------
-    master, frame : Detector
-        Settings count only where both name them.
+    flat : Frame
+        The flat.
+    masters : sequence of Master
+        Candidates of any kind.
+    parameters : Parameters
+        As for `find_master`.
+    bad : mapping of str to str
+        As for `find_master`.
 
     Returns
     -------
-    str
-        As ``binning 2x2, frame 1x1``; empty where they agree.
+    Match
+        A flat-dark or a dark; where neither suits, all that were turned down.
     """
-    fields = (
-        ("camera", master.camera, frame.camera),
-        ("binning", _by(master.binning), _by(frame.binning)),
-        ("size", _by(master.shape[::-1]), _by(frame.shape[::-1])),
-        ("window at", _by(master.window), _by(frame.window)),
-    )
-    for name, theirs, ours in fields:
-        if theirs != ours:
-            return f"{name} {theirs or 'unknown'}, frame {ours or 'unknown'}"
-    settings = dict(frame.settings)
-    for keyword, value in master.settings:
-        if settings.get(keyword, value) != value:
-            return f"{keyword} {value}, frame {settings[keyword]}"
-    return ""
+    own = find_master(Kind.FLATDARK, flat, masters, parameters, bad)
+    if own.master is not None:
+        return own
+    dark = find_master(Kind.DARK, flat, masters, parameters, bad)
+    return replace(dark, turned_down=(*own.turned_down, *dark.turned_down))
 
 
-def _objection(master: Master, frame: Frame, parameters: Parameters) -> str:
-    """Reason why a master does not suit a frame; empty where it does."""
-    return (
-        detector_objection(master.detector, frame.detector)
-        or _kind_objection(master, frame, parameters)
-        or _age_objection(master, frame, parameters)
-    )
+def flats_need_dark(parameters: Parameters) -> bool:
+    """Tell whether flats have a dark subtracted: asked for, or for want of a bias.
 
+    Parameters
+    ----------
+    parameters : Parameters
+        FLATDARK and STEPS.
 
-def _kind_objection(master: Master, frame: Frame, parameters: Parameters) -> str:
-    if master.kind is Kind.FLAT and master.filter != frame.filter:
-        return f"filter {master.filter}, frame {frame.filter}"
-    if master.kind is not Kind.DARK:
-        return ""
-    if _too_warm(master, frame, parameters):
-        return (
-            f"temperature {master.temperature:.1f}, frame {frame.temperature:.1f}"
-            f" (TEMPTOL {parameters.temptol:g})"
-        )
-    ratio = frame.exptime / master.exptime
-    never = parameters.darkscale == "never" and abs(ratio - 1) > _SAME_EXPOSURE
-    up = parameters.darkscale == "down" and ratio > 1 + _SAME_EXPOSURE
-    if never or up:
-        times = f"exposure {master.exptime:g} s, frame {frame.exptime:g} s"
-        return f"{times} (DARKSCALE {parameters.darkscale})"
-    return ""
-
-
-def _age_objection(master: Master, frame: Frame, parameters: Parameters) -> str:
-    limit = dict(zip((Kind.BIAS, Kind.DARK, Kind.FLAT), parameters.maxage, strict=True))
-    days = limit.get(master.kind, 0)
-    age = abs(master.start - frame.start) / _DAY
-    if master.folder == frame.folder or not days or age <= days:
-        return ""
-    return f"{age:.0f} days away, in another folder (MAXAGE {days:g})"
-
-
-def _too_warm(master: Master, frame: Frame, parameters: Parameters) -> bool:
-    if master.temperature is None or frame.temperature is None:
-        return False
-    return abs(master.temperature - frame.temperature) > parameters.temptol
+    Returns
+    -------
+    bool
+        Without a bias in STEPS a dark of the flats' own exposure takes their pedestal away.
+    """
+    return parameters.flatdark or keeps_bias(parameters)
 
 
 def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
@@ -150,6 +134,7 @@ def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
         away = round(abs(master.exptime - frame.exptime), _DECIMALS)
         nearest_then_longer = (away, -master.exptime)
         return (
+            _is_cut(master, frame),
             master.folder != frame.folder,
             nearest_then_longer if master.kind is Kind.DARK else (),
             abs(master.start - frame.start),
@@ -163,14 +148,16 @@ def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
 def _flags(master: Master, frame: Frame, scale: float, parameters: Parameters) -> tuple[str, ...]:
     far = scale > _LARGE_SCALE or scale < 1 / _LARGE_SCALE
     flags = (
-        ("SCALED", abs(scale - 1) > _SAME_EXPOSURE),
-        ("SCALEDUP", scale > 1 + _SAME_EXPOSURE),
+        ("SCALED", abs(scale - 1) > SAME_EXPOSURE),
+        ("SCALEDUP", scale > 1 + SAME_EXPOSURE),
         ("SCALEDFAR", far),
-        ("AGED", abs(master.start - frame.start) > _DAY),
-        ("TEMPERATURE", master.kind is Kind.BIAS and _too_warm(master, frame, parameters)),
+        ("AGED", abs(master.start - frame.start) > DAY),
+        ("CUT", _is_cut(master, frame)),
+        ("TEMPERATURE", master.kind is Kind.BIAS and too_warm(master, frame, parameters)),
     )
     return tuple(name for name, applies in flags if applies)
 
 
-def _by(numbers: tuple[int, int]) -> str:
-    return f"{numbers[0]}x{numbers[1]}"
+def _is_cut(master: Master, frame: Frame) -> bool:
+    theirs, ours = master.detector, frame.detector
+    return (theirs.shape, theirs.window) != (ours.shape, ours.window)

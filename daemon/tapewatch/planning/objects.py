@@ -1,23 +1,21 @@
 """Where each object frame stands: done, to be calibrated, or waiting and for what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tapewatch.model import (
     CalibrateFrame,
-    Frame,
     Kind,
-    Master,
     MeasureFrame,
     ObjectFrame,
     Recipe,
     State,
 )
-from tapewatch.planning.decisions import PlannedSet, Verdict
-from tapewatch.planning.match import Match, detector_objection
+from tapewatch.planning.decisions import Verdict
+from tapewatch.planning.match import Match
 
 
 def plan_object(
-    one: ObjectFrame, found: Mapping[Kind, Match], sets: Sequence[PlannedSet], recipe_id: str
+    one: ObjectFrame, found: Mapping[Kind, Match], waiting: str, recipe_id: str
 ) -> tuple[CalibrateFrame | MeasureFrame | None, Verdict]:
     """Decide on one object frame.
 
@@ -27,8 +25,8 @@ def plan_object(
         The frame, and the product it has.
     found : mapping of Kind to Match
         Master of each kind that it needs.
-    sets : sequence of PlannedSet
-        The folder's calibration sets, for what is still to come.
+    waiting : str
+        What it waits for, from `reasons.waits_for`; empty where all masters are on disk.
     recipe_id : str
         Hash of the parameters that decide the pixels.
 
@@ -40,14 +38,7 @@ def plan_object(
         Done, stale, or waiting and for what.
     """
     frame, product = one.frame, one.product
-    waits = []
-    for kind, match in found.items():
-        if match.master is None:
-            waits.append(_missing(kind, frame, match, sets))
-        elif not match.master.built:
-            waits.append(f"master {_label(match.master)} is being combined")
-    if waits:
-        waiting = "waits: " + "; ".join(waits)
+    if waiting:
         if product is None:
             return None, Verdict(frame.path, State.WAITING, waiting)
         return None, Verdict(frame.path, State.STALE, f"calibrated, to be done anew: {waiting}")
@@ -68,30 +59,3 @@ def plan_object(
     job = CalibrateFrame(frame, recipe, tuple(masters.values()), redo=product.recipe != recipe)
     why = "better masters have come" if product.recipe != recipe else "its file has changed"
     return job, Verdict(frame.path, State.STALE, f"to be calibrated anew: {why}")
-
-
-def _missing(kind: Kind, frame: Frame, match: Match, sets: Sequence[PlannedSet]) -> str:
-    """Say why there is no master of a kind for a frame: a set in the making, or nothing suits."""
-    name = {Kind.FLAT: f"flat {frame.filter}", Kind.DARK: f"dark ({frame.exptime:g} s)"}
-    wanted = f"for a master {name.get(kind, kind)}"
-    for planned in sets:
-        one = planned.calibration_set
-        alike = one.kind is kind and (kind is not Kind.FLAT or one.last.filter == frame.filter)
-        if (
-            alike
-            and planned.master is None
-            and not detector_objection(one.detector, frame.detector)
-        ):
-            return f"{wanted}: {planned.reason}"
-    if match.turned_down:
-        master, reason = match.turned_down[0]
-        more = f" and {len(match.turned_down) - 1} more" if match.turned_down[1:] else ""
-        return f"{wanted}: {_label(master)} does not suit ({reason}){more}"
-    return f"{wanted}: no {kind} frames yet"
-
-
-def _label(master: Master) -> str:
-    """Short name of a master for a person: kind, what tells it apart, folder."""
-    detail = {Kind.DARK: f" {master.exptime:g} s", Kind.FLAT: f" {master.filter}"}
-    place = f" in {master.folder}" if master.folder else ""
-    return f"{master.kind}{detail.get(master.kind, '')}{place}"

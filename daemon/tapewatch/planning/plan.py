@@ -9,15 +9,15 @@ done it plans nothing.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tapewatch.model import CalibrationFrame, Kind, MeasureFrame, State, Step
+from tapewatch.model import CalibrationFrame, Kind, MeasureFrame, State
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan, PlannedSet, Verdict
 from tapewatch.planning.identity import recipe_of_products
+from tapewatch.planning.marks import badness
 from tapewatch.planning.match import find_master
 from tapewatch.planning.objects import plan_object
+from tapewatch.planning.reasons import waits_for
 from tapewatch.planning.versions import kept, plan_sets
-
-_KIND_OF_STEP = {Step.BIAS: Kind.BIAS, Step.DARK: Kind.DARK, Step.FLAT: Kind.FLAT}
 
 
 def plan(
@@ -52,15 +52,22 @@ def plan(
     made = known or _plan_calibration(facts, parameters, now, finish=finish)
     usable = [one.master for one in made.sets if one.master is not None]
     usable += [*made.kept, *facts.elsewhere]
+    usable += [one for one in facts.masters if one.id in facts.bad]  # to say why they are not used
     jobs = [] if known else [*made.jobs]
     verdicts = [] if known else [*made.verdicts]
-    kinds = [_KIND_OF_STEP[step] for step in parameters.steps]
+    kinds = [Kind(step) for step in parameters.steps]
     recipe_id = recipe_of_products(parameters.steps, parameters.treatment)
     matches = {}
     for one in facts.objects:
-        found = {kind: find_master(kind, one.frame, usable, parameters) for kind in kinds}
+        if reason := badness(one, facts.bad):
+            verdicts.append(Verdict(one.frame.path, State.REJECTED, reason))
+            continue
+        found = {
+            kind: find_master(kind, one.frame, usable, parameters, facts.bad) for kind in kinds
+        }
         matches[one.frame.path] = found
-        job, verdict = plan_object(one, found, made.sets, recipe_id)
+        waiting = waits_for(one.frame, found, made.sets, parameters, facts.seen)
+        job, verdict = plan_object(one, found, waiting, recipe_id)
         verdicts.append(verdict)
         jobs += [] if job is None else [job]
     return replace(made, jobs=tuple(jobs), verdicts=tuple(verdicts), matches=matches)
@@ -69,10 +76,16 @@ def plan(
 def _plan_calibration(facts: Facts, parameters: Parameters, now: float, *, finish: bool) -> Plan:
     """Decide on the calibration frames of a folder alone."""
     planned = plan_sets(facts, parameters, now, finish=finish)
-    unread = (MeasureFrame(one.frame) for one in facts.calibration if one.data_hash is None)
+    good, bad = [], []
+    for one in facts.calibration:
+        if reason := badness(one, facts.bad):
+            bad.append(Verdict(one.frame.path, State.REJECTED, reason))
+        else:
+            good.append(one)
+    unread = (MeasureFrame(one.frame) for one in good if one.data_hash is None)
     return Plan(
         jobs=(*unread, *planned.builds),
-        verdicts=tuple(_calibration_verdicts(facts.calibration, planned.sets)),
+        verdicts=(*_calibration_verdicts(good, planned.sets), *bad),
         sets=planned.sets,
         kept=kept(facts),
         look_again=planned.look_again,

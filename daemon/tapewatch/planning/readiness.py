@@ -9,6 +9,7 @@ from tapewatch.parameters import Parameters
 from tapewatch.planning.sets import CalibrationSet
 
 _DAY = 86400.0
+_HOUR = 3600.0
 _SECONDS_PER_DEGREE = 240.0  # of longitude, of local mean time
 
 
@@ -23,7 +24,7 @@ class Readiness:
     reason : str
         What it still waits for, for the log and ``tapewatch status``.
     look_again : float or None
-        When time alone will change the answer, seconds since 1970.
+        When time alone will change the answer or the reason, seconds since 1970.
     """
 
     ready: bool
@@ -129,8 +130,25 @@ def readiness(
         return Readiness(ready=True)
     have = f"{count} of {needed} {one.kind} frames"
     if math.isinf(ready_at):
-        return Readiness(ready=False, reason=f"{have}, at least {fewest} are needed")
+        return _too_few(one, f"{have}, at least {fewest} are needed", parameters, now)
     clock = datetime.fromtimestamp(ready_at, UTC).strftime("%H:%M:%S UTC")
     return Readiness(
         ready=False, reason=f"{have}, taken as they are at {clock}", look_again=ready_at
+    )
+
+
+def _too_few(one: CalibrationSet, reason: str, parameters: Parameters, now: float) -> Readiness:
+    """Say that a set waits for frames; and when none can join it any more, what would help."""
+    closes = one.last.start + parameters.setgap * _HOUR if parameters.setgap else math.inf
+    if now <= closes:
+        look_again = None if math.isinf(closes) else math.nextafter(closes, math.inf)
+        return Readiness(ready=False, reason=reason, look_again=look_again)
+    keys = [f"MINCAL {len(one.frames)}"]
+    keys += [] if parameters.nightend else ["NIGHTEND noon"]
+    keys += [] if parameters.longitude is not None else ["OBSLON (which tells noon)"]
+    return Readiness(
+        ready=False,
+        reason=f"{reason}, and none taken from now on can join them (SETGAP"
+        f" {parameters.setgap:g}): `tapewatch once` takes them as they are, or in tape.par"
+        f" {' or '.join(keys)}",
     )

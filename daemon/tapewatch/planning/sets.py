@@ -2,7 +2,7 @@
 
 Frames of one folder form a set where they agree in kind and in how the detector was read out; a
 set of darks is then cut where the temperature or the exposure time differs, and every set where
-SETGAP hours lie between two exposures.
+SETGAP hours lie between two exposures. Flats that keep their bias are cut by exposure time, too.
 """
 
 import hashlib
@@ -95,7 +95,11 @@ class CalibrationSet:
 
 
 def find_sets(
-    frames: Iterable[CalibrationFrame], temptol: float, setgap: float
+    frames: Iterable[CalibrationFrame],
+    temptol: float,
+    setgap: float,
+    *,
+    flats_by_exposure: bool = False,
 ) -> tuple[CalibrationSet, ...]:
     """Sort calibration frames into sets.
 
@@ -107,11 +111,13 @@ def find_sets(
         Degrees C that darks of one set may differ (TEMPTOL).
     setgap : float
         Hours between two exposures above which another set begins (SETGAP); 0: never.
+    flats_by_exposure : bool
+        Flats of one set are of one exposure time, as darks are: that of the dark they need.
 
     Returns
     -------
     tuple of CalibrationSet
-        In order of kind (bias, dark, flat), then of time.
+        In order of kind (bias, dark, flat-dark, flat), then of time.
     """
     groups: dict[object, list[CalibrationFrame]] = defaultdict(list)
     for member in frames:
@@ -120,7 +126,7 @@ def find_sets(
         CalibrationSet(_first_of_each_content(members), detector)
         for group in groups.values()
         for detector, alike in _by_settings(group)
-        for members in _cut(alike, temptol, setgap)
+        for members in _cut(alike, temptol, setgap, flats_by_exposure=flats_by_exposure)
     ]
     order = list(Kind)
     return tuple(sorted(sets, key=lambda one: (order.index(one.kind), one.last.start, one.id)))
@@ -161,12 +167,15 @@ def _by_settings(
 
 
 def _cut(
-    members: list[CalibrationFrame], temptol: float, setgap: float
+    members: list[CalibrationFrame], temptol: float, setgap: float, *, flats_by_exposure: bool
 ) -> list[list[CalibrationFrame]]:
     """Cut along temperature and exposure time (darks), then along time (all)."""
     groups = [members]
-    if members[0].frame.kind in {Kind.DARK, Kind.FLATDARK}:
+    kind = members[0].frame.kind
+    dark = kind in {Kind.DARK, Kind.FLATDARK}
+    if dark:
         groups = _cut_each(groups, _temperature, lambda first, _, this: this - first > temptol)
+    if dark or (kind is Kind.FLAT and flats_by_exposure):
         groups = _cut_each(
             groups, _exposure_time, lambda first, _, this: this > first * (1 + _SAME_EXPOSURE)
         )

@@ -25,6 +25,7 @@ from tapewatch.service.queue import Queue, key_of
 from tapewatch.workers import Workers
 
 _REST = 5.0  # times what planning a folder took, before it is planned for another frame
+_MADE_WITH_OTHERS = (Kind.DARK, Kind.FLATDARK, Kind.FLAT)
 _TIDY_EVERY = 1.0  # seconds, while there is work
 
 
@@ -190,11 +191,10 @@ class Foreman:
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
             if self._ledger.set_in_use(folder, in_use):
                 concerned |= self._ledger.folders(Kind.OBJECT)
-                # Darks and flats of other folders may want one of these biases. This ends: which
-                # biases are in use depends on the frames of their own folder alone.
-                if any(one.calibration_set.kind is Kind.BIAS for one in made.sets):
-                    others = self._ledger.folders(Kind.DARK) | self._ledger.folders(Kind.FLAT)
-                    to_plan |= others - {folder}
+                # Darks and flats of other folders may want one of these biases, flats one of these
+                # darks. This ends: biases in use depend on frames of their own folder alone.
+                if any(one.calibration_set.kind is not Kind.FLAT for one in made.sets):
+                    to_plan |= self._ledger.folders(*_MADE_WITH_OTHERS) - {folder}
             usable = frozenset((one.master.id, one.master.built) for one in made.sets if one.master)
             if self._masters.get(folder) != usable:
                 self._masters[folder] = usable

@@ -1,0 +1,212 @@
+"""Why something waits, in words: what was looked for, and what is wrong with each candidate."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from tapewatch.model import Frame, Kind, Master, Step
+from tapewatch.parameters import Parameters
+from tapewatch.planning.decisions import PlannedSet
+from tapewatch.planning.match import Match
+from tapewatch.planning.objections import exposure_objection, keeps_bias, readout_objection
+from tapewatch.planning.sets import CalibrationSet
+
+_MOST_TOLD = 3  # candidates of a kind, in a waiting reason; `tapewatch why` tells all
+
+DARKS_OF_FLATS = (Kind.FLATDARK, Kind.DARK)
+"""What can be subtracted from flats, the better first."""
+
+
+def label(master: Master) -> str:
+    """Name a master for a person.
+
+    Parameters
+    ----------
+    master : Master
+        Any.
+
+    Returns
+    -------
+    str
+        Kind, what tells it apart, folder and date: ``flat R 2026-03-25``.
+    """
+    place = f" in {master.folder}" if master.folder else ""
+    name = _name(master.kind, master.exptime, master.filter)
+    return f"{name}{place} {_date(master.start)}"
+
+
+def waits_for(
+    frame: Frame,
+    found: Mapping[Kind, Match],
+    sets: Sequence[PlannedSet],
+    parameters: Parameters,
+    seen: Collection[Kind],
+) -> str:
+    """Say what an object frame waits for.
+
+    Parameters
+    ----------
+    frame : Frame
+        The object frame.
+    found : mapping of Kind to Match
+        Master of each kind that it needs.
+    sets : sequence of PlannedSet
+        The folder's calibration sets, for what is still to come.
+    parameters : Parameters
+        STEPS and DARKSCALE.
+    seen : collection of Kind
+        As for `advice`.
+
+    Returns
+    -------
+    str
+        Empty where all masters are on disk.
+    """
+    waits = []
+    for kind, match in found.items():
+        if match.master is None:
+            waits.append(missing(kind, frame, match, sets, parameters))
+        elif not match.master.built:
+            waits.append(f"master {label(match.master)} is being combined")
+    if not waits:
+        return ""
+    lacking = [kind for kind, match in found.items() if match.master is None]
+    return f"waits: {'; '.join(waits)}{advice(lacking, parameters, seen)}"
+
+
+def missing(
+    kind: Kind, frame: Frame, match: Match, sets: Sequence[PlannedSet], parameters: Parameters
+) -> str:
+    """Say why there is no master of a kind for a frame, as far as a line of the log has room.
+
+    Parameters
+    ----------
+    kind : Kind
+        What is looked for.
+    frame : Frame
+        Who looks for it.
+    match : Match
+        Without a master.
+    sets : sequence of PlannedSet
+        The folder's calibration sets, for what is still to come.
+    parameters : Parameters
+        STEPS and DARKSCALE.
+
+    Returns
+    -------
+    str
+        Begins with ``for a master``.
+    """
+    wanted = f"for a master {_name(kind, frame.exptime, frame.filter)}"
+    others = []
+    for planned in sets:
+        one = planned.calibration_set
+        if one.kind is not kind or planned.master is not None:
+            continue
+        if not (objection := _objection_to_set(one, frame, parameters)):
+            return f"{wanted}: {planned.reason}"
+        name = _name(kind, one.last.exptime, one.last.filter)
+        others.append(f"{name} {_date(one.middle)}, not combined: {objection}")
+    told = [*(f"{label(master)}: {why}" for master, why in _nearest(kind, frame, match)), *others]
+    if not told:
+        return f"{wanted}: no {kind} frames yet"
+    more = f"; and {len(told) - _MOST_TOLD} more" if told[_MOST_TOLD:] else ""
+    return f"{wanted}: {'; '.join(told[:_MOST_TOLD])}{more}"
+
+
+def advice(kinds: Iterable[Kind], parameters: Parameters, seen: Collection[Kind]) -> str:
+    """Say what to put into tape.par where frames of a needed kind may never come.
+
+    Parameters
+    ----------
+    kinds : iterable of Kind
+        Of which no master suits.
+    parameters : Parameters
+        STEPS and FLATDARK.
+    seen : collection of Kind
+        Of which a frame was ever seen, in the whole watched tree.
+
+    Returns
+    -------
+    str
+        To stand at the end of a reason; empty where frames of all kinds were seen, or no other
+        parameters would do without them.
+    """
+    unseen = [kind for kind in kinds if kind not in seen]
+    left = tuple(step for step in parameters.steps if Kind(step) not in unseen)
+    seen_darks = any(kind in seen for kind in DARKS_OF_FLATS)
+    flats_in_need = Step.FLAT in left and Step.BIAS not in left and not seen_darks
+    if not unseen or not left or flats_in_need:
+        return ""
+    line = f"STEPS {','.join(left)}"
+    if left == parameters.steps:  # nothing but the darks of flats
+        line = "FLATDARK 0"
+    names = " or ".join(unseen)
+    return f"; no {names} frame was ever seen here: if none will come, put into tape.par: {line}"
+
+
+def missing_for_flat(
+    flat: Frame, match: Match, sets: Sequence[PlannedSet], parameters: Parameters
+) -> str:
+    """Say why there is neither a flat-dark nor a dark for a flat.
+
+    Parameters
+    ----------
+    flat : Frame
+        The flat.
+    match : Match
+        Without a master.
+    sets : sequence of PlannedSet
+        The folder's calibration sets, for what is still to come.
+    parameters : Parameters
+        STEPS and DARKSCALE.
+
+    Returns
+    -------
+    str
+        Begins with ``for a master``; why any dark must match where STEPS has no bias.
+    """
+    told = [missing(kind, flat, match, sets, parameters) for kind in DARKS_OF_FLATS]
+    reason = f"{told[0]}; or {told[1]}"
+    if keeps_bias(parameters):
+        reason += "; without a bias in STEPS only a dark of its exposure takes a flat's pedestal"
+    return reason
+
+
+def _objection_to_set(one: CalibrationSet, frame: Frame, parameters: Parameters) -> str:
+    """Reason why the master of a set that is still to be combined will not suit a frame."""
+    if reason := readout_objection(one.detector, frame.detector):
+        return reason
+    if one.kind is Kind.FLAT and one.last.filter != frame.filter:
+        return f"filter {one.last.filter}, frame {frame.filter}"
+    if one.kind in DARKS_OF_FLATS:
+        return exposure_objection(one.kind, one.last.exptime, frame, parameters)
+    return ""
+
+
+def _nearest(kind: Kind, frame: Frame, match: Match) -> list[tuple[Master, str]]:
+    """Order the masters of a kind that were turned down: the likest, then nearest in time first."""
+
+    def unlikeness(told: tuple[Master, str]) -> tuple[object, ...]:
+        master = told[0]
+        exposure = abs(master.exptime - frame.exptime) if master.kind in DARKS_OF_FLATS else 0.0
+        return (
+            master.kind is Kind.FLAT and master.filter != frame.filter,
+            exposure,
+            abs(master.start - frame.start),
+            master.id,
+        )
+
+    return sorted((told for told in match.turned_down if told[0].kind is kind), key=unlikeness)
+
+
+def _name(kind: Kind, exptime: float, filter_name: str) -> str:
+    detail = {
+        Kind.DARK: f" {exptime:g} s",
+        Kind.FLATDARK: f" {exptime:g} s",
+        Kind.FLAT: f" {filter_name}",
+    }
+    return f"{kind}{detail.get(kind, '')}"
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
