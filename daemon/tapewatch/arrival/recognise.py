@@ -42,6 +42,7 @@ def recognise(path: str, inspection: Inspection, parameters: Parameters) -> Fram
         inspection.shape,
         rules=parameters.typerules,
         instruments=parameters.instruments,
+        further=inspection.shapes[1:],
     )
     asked_for = (parameters.binning, parameters.binning)
     if frame.detector.binning != asked_for and not parameters.allbin:

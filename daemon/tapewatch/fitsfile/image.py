@@ -1,18 +1,21 @@
-"""Which of a file's HDUs is the frame, and the header that describes it."""
+"""Which of a file's HDUs are the frame, and the header that describes it."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.layout import Hdu, ReadAt, scan_hdus
 from tapewatch.headers.cards import Header, merge
+from tapewatch.headers.dialects import NO_RAW_IMAGE
+from tapewatch.headers.values import as_text
 
 _AXES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The one image of a file that is its frame.
+    """One image of a frame.
 
     Parameters
     ----------
@@ -20,16 +23,10 @@ class Image:
         Of its HDU.
     hdu : Hdu
         That HDU.
-    header : Header
-        Of the image; where it is in an extension, the primary header's keywords after its own.
-    count : int
-        2-D images in the file.
     """
 
     index: int
     hdu: Hdu
-    header: Header
-    count: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -37,16 +34,43 @@ class Image:
         rows, columns = _axes(self.hdu)
         return rows, columns
 
+
+@dataclass(frozen=True, slots=True)
+class FrameImages:
+    """The images of a file that are its frame: one, or several of a mosaic.
+
+    Parameters
+    ----------
+    images : tuple of Image
+        In the order of the file; of a mosaic, all raw images.
+    header : Header
+        Of the frame: of its first image; where that is in an extension, the primary header's
+        keywords after its own.
+    leading : Header
+        What the first header of a product inherits: the frame's, of a mosaic the primary one.
+    count : int
+        2-D images in the file.
+    """
+
+    images: tuple[Image, ...]
+    header: Header
+    leading: Header
+    count: int
+
     @property
     def header_hash(self) -> str:
-        """Hash of the cards: sha256, hexadecimal."""
-        return hashlib.sha256(b"".join(self.header.cards)).hexdigest()
+        """Hash of the cards, of a mosaic those of all its headers: sha256, hexadecimal."""
+        headers = [self.header]
+        if len(self.images) > 1:
+            headers = [self.leading, *(image.hdu.header for image in self.images)]
+        return hashlib.sha256(b"".join(card for one in headers for card in one.cards)).hexdigest()
 
 
-def find_image(hdus: tuple[Hdu, ...]) -> Image:
-    """Choose the image as the notebook does, the primary one, else the only one of an extension.
+def find_images(hdus: tuple[Hdu, ...]) -> FrameImages:
+    """Choose the image as the notebook does, the primary one, else those of the extensions.
 
-    Further images behind a primary one are taken for its mask and uncertainty, or a thumbnail.
+    Further images behind a primary one are taken for its mask and uncertainty, or a thumbnail; so
+    are extensions whose names say so. Several others are a mosaic.
 
     Parameters
     ----------
@@ -55,22 +79,26 @@ def find_image(hdus: tuple[Hdu, ...]) -> Image:
 
     Returns
     -------
-    Image
+    FrameImages
 
     Raises
     ------
     RejectedError
-        No 2-D image, or several and none of them primary.
+        No raw image of two axes.
     """
-    frames = [index for index, hdu in enumerate(hdus) if _is_frame(hdu)]
-    if not frames:
+    found = [Image(index, hdu) for index, hdu in enumerate(hdus) if _is_frame(hdu)]
+    if not found:
         raise RejectedError(_why_no_frame(hdus))
-    index, count = frames[0], len(frames)
-    if index == 0:
-        return Image(index, hdus[0], hdus[0].header, count)
-    if count > 1:
-        raise RejectedError(f"several images (a mosaic of {count}): not yet handled")
-    return Image(index, hdus[index], merge(hdus[0].header, hdus[index].header), count)
+    if found[0].index == 0:
+        header = hdus[0].header
+        return FrameImages((found[0],), header, header, len(found))
+    raw = tuple(image for image in found if not _is_auxiliary(image.hdu.header))
+    if not raw:
+        names = ", ".join(as_text(image.hdu.header.get("EXTNAME")) for image in found)
+        raise RejectedError(f"no raw image: the extensions are named {names}")
+    header = merge(hdus[0].header, raw[0].hdu.header)
+    leading = header if len(raw) == 1 else hdus[0].header
+    return FrameImages(raw, header, leading, len(found))
 
 
 def up_to_image(read_at: ReadAt) -> tuple[Hdu, ...]:
@@ -100,6 +128,10 @@ def up_to_image(read_at: ReadAt) -> tuple[Hdu, ...]:
 
 def _is_frame(hdu: Hdu) -> bool:
     return hdu.is_image and len(_axes(hdu)) == _AXES
+
+
+def _is_auxiliary(header: Header) -> bool:
+    return bool(re.fullmatch(NO_RAW_IMAGE, as_text(header.get("EXTNAME")), re.IGNORECASE))
 
 
 def _axes(hdu: Hdu) -> tuple[int, ...]:

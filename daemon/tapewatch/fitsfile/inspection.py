@@ -1,11 +1,12 @@
 """What a raw frame is, by its headers alone: all that the daemon's own process needs to know."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tapewatch.fitsfile import spool
 from tapewatch.fitsfile.files import identity_of, reader, regular_file
-from tapewatch.fitsfile.image import find_image, up_to_image
+from tapewatch.fitsfile.image import find_images, up_to_image
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, read_layout
 from tapewatch.headers.cards import Header
 from tapewatch.model import Identity
@@ -23,30 +24,35 @@ class Inspection:
         Of the image; where it is in an extension, the primary header's keywords after its own.
     header_hash : str
         sha256 of those cards, hexadecimal.
-    shape : tuple of int
-        (ny, nx), pixels.
+    shapes : tuple of (int, int)
+        (ny, nx) of each of its images, pixels: several in a mosaic.
     bitpix : int
-        Of the stored values.
+        Of the stored values of the first.
     index : int
-        Which HDU the image is in.
+        Which HDU the first image is in.
     images : int
-        2-D images in the file; of a gzip or bzip2 file only the first is looked for.
+        2-D images in the file; behind a primary one in a gzip or bzip2 file none is looked for.
     size_needed : int or None
         Bytes from the start to the end of the last HDU; None for gzip and bzip2.
     blank_tail : bool
-        The last block of the image is all zero: so ends a file allotted beforehand and not yet
+        The last block of the last image is all zero: so ends a file allotted beforehand and not yet
         filled. False for gzip and bzip2.
     """
 
     identity: Identity
     header: Header
     header_hash: str
-    shape: tuple[int, int]
+    shapes: tuple[tuple[int, int], ...]
     bitpix: int
     index: int
     images: int
     size_needed: int | None
     blank_tail: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the first image, pixels."""
+        return self.shapes[0]
 
 
 def inspect(path: Path) -> Inspection:
@@ -74,22 +80,35 @@ def inspect(path: Path) -> Inspection:
         read_at = reader(descriptor)
         packing = spool.packing(read_at(0, spool.MARK))
         if packing:
-            with spool.unpacked_headers(descriptor, packing) as read_unpacked:
-                hdus = up_to_image(read_unpacked)
+            hdus = _packed_hdus(descriptor, packing)
         else:
             hdus = read_layout(read_at, status.st_size)
-        image = find_image(hdus)
+        found = find_images(hdus)
+        first, last = found.images[0], found.images[-1]
         return Inspection(
             identity=identity_of(status),
-            header=image.header,
-            header_hash=image.header_hash,
-            shape=image.shape,
-            bitpix=image.hdu.bitpix,
-            index=image.index,
-            images=image.count,
+            header=found.header,
+            header_hash=found.header_hash,
+            shapes=tuple(image.shape for image in found.images),
+            bitpix=first.hdu.bitpix,
+            index=first.index,
+            images=found.count,
             size_needed=None if packing else hdus[-1].end,
-            blank_tail=not packing and _ends_in_zeros(read_at, image.hdu),
+            blank_tail=not packing and _ends_in_zeros(read_at, last.hdu),
         )
+
+
+def _packed_hdus(descriptor: int, packing: str) -> tuple[Hdu, ...]:
+    """Unpack headers as far as the primary image; where there is none, all of them.
+
+    What follows an image in an extension is known only when its pixels have been unpacked.
+    """
+    with spool.unpacked_headers(descriptor, packing) as read_unpacked:
+        hdus = up_to_image(read_unpacked)
+    if len(hdus) == 1 or not hdus[-1].is_image:
+        return hdus
+    with spool.unpacked(descriptor, packing) as unpacked:
+        return read_layout(reader(unpacked), os.fstat(unpacked).st_size)
 
 
 def _ends_in_zeros(read_at: ReadAt, image: Hdu) -> bool:

@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -145,33 +145,33 @@ def unpacked_headers(descriptor: int, kind: str) -> Iterator[ReadAt]:
 
 
 @contextmanager
-def untiled(descriptor: int, index: int, hdu: Hdu) -> Iterator[int]:
-    """Unpack an image that is compressed tile by tile in a table (.fz).
+def untiled(descriptor: int, hdus: Mapping[int, Hdu]) -> Iterator[int]:
+    """Unpack images that are compressed tile by tile in tables (.fz).
 
     Parameters
     ----------
     descriptor : int
         Of the FITS file.
-    index : int
-        Of the HDU.
-    hdu : Hdu
-        That HDU.
+    hdus : mapping of int to Hdu
+        The HDUs of the images by their indices, in order.
 
     Yields
     ------
     int
-        Descriptor of a temporary file with the stored, big-endian values of the image alone.
+        Descriptor of a temporary file with the stored, big-endian values of the images alone, one
+        after the other.
 
     Raises
     ------
     RejectedError
         Damaged, or greater than any frame.
     """
-    size = math.prod(hdu.shape) * abs(hdu.bitpix) // 8
+    size = sum(math.prod(hdu.shape) * abs(hdu.bitpix) // 8 for hdu in hdus.values())
     if size > MAX_UNPACKED:
         raise RejectedError(f"{size:,} bytes when unpacked, more than {MAX_UNPACKED:,}")
     with _temporary() as spool:
-        write_all(spool, _untile(descriptor, index))
+        for index in hdus:
+            write_all(spool, _untile(descriptor, index))
         yield spool
 
 

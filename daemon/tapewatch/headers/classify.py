@@ -5,6 +5,7 @@ with words that name the keyword, its value and what was expected.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tapewatch.errors import RejectedError
 from tapewatch.headers import dialects
@@ -65,6 +66,7 @@ def classify(
     *,
     rules: Sequence[Rule] = (),
     instruments: Sequence[str] = (),
+    further: tuple[tuple[int, int], ...] = (),
 ) -> Frame:
     """Tell by its header what a frame is.
 
@@ -80,6 +82,8 @@ def classify(
         TYPERULES: what the path says of the kind goes over what the header says.
     instruments : sequence of str
         INSTRUMENT: patterns of the cameras whose frames are taken; none: all cameras.
+    further : tuple of (int, int)
+        (ny, nx) of the further images of a mosaic, pixels.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def classify(
     return Frame(
         path=path,
         kind=kind,
-        detector=_detector(header, shape, camera),
+        detector=replace(_detector(header, shape, camera), further=further),
         exptime=exptime,
         filter=_filter(header) if kind in {Kind.FLAT, Kind.OBJECT} else _NO_FILTER,
         date_obs=date_obs,

@@ -94,6 +94,13 @@ FOREIGN_LINES: tuple[Mark, ...] = (
     Mark("COMMENT", r"master frame generated .*", "a master of another program"),  # PixInsight
 )
 
+# Names (EXTNAME) of image extensions that are no raw images: masks, errors and weights, catalogues,
+# previews. All others of a file without a primary image are its mosaic.
+NO_RAW_IMAGE = (
+    r"mask.*|.*_mask|bpm|bad_?pix.*|dq|data_?quality|err(or)?|var(iance)?|unc(ert.*)?|sigma|rms"
+    r"|wht|weight.*|ivar|exp(osure)?_?map|cat(alog.*)?|sky|background|preview|thumb(nail)?"
+)
+
 EXPOSURE_KEYWORDS = ("EXPTIME", "EXPOSURE", "EXP", "ELAPTIME")  # seconds
 FILTER_KEYWORDS = (
     *("FILTER", "FILTNAM", "FILTNAME", "FILTER1", "FILTERS", "INSFLNAM", "FILT-1"),

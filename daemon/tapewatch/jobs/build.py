@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
-from tapewatch.fitsfile.hdus import image_plan, table_plan
+from tapewatch.fitsfile.hdus import table_plan
 from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
+from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
 from tapewatch.jobs.workplace import (
     STRIP,
@@ -73,21 +74,21 @@ def build_master(
         inputs = [RunningStatistics() for _ in frames] if job.master.kind is Kind.FLAT else []
         told = provenance.of_master(
             job,
-            frames[-1].header,
+            frames[-1].leading,
             recipe_of_masters(place.treatment),
             __version__,
             processing_time(),
         )
-        cards = product_cards(frames[-1].header, told.cards, told.history)
+        cards = product_cards(frames[-1].leading, told.cards, told.history)
         statistics = RunningStatistics()
         target = place.output / job.master.path
-        image = image_plan(cards, frames[-1].shape)
+        structure = ProductStructure(frames[-1], cards, {"BUNIT": told.cards["BUNIT"]})
         table, rows = table_plan(provenance.INPUTS, provenance.inputs_of(job))
-        with open_output(target, [image, table], attempt) as writer:
-            for tile in _combined(job.master.kind, frames, bias, inputs):
-                writer.write(0, tile)
+        with open_output(target, [*structure.hdus, table], attempt) as writer:
+            for start, tile in _combined(job.master.kind, frames, bias, inputs):
+                writer.write(structure.image(frames[0].plane_at(start)), tile)
                 statistics.add(tile)
-            writer.write(1, rows)
+            writer.write(len(structure.hdus), rows)
             writer.commit()
     return Report(
         statistics.result(),
@@ -98,8 +99,11 @@ def build_master(
 
 def _combined(
     kind: Kind, frames: Sequence[RawFrame], bias: Bias, inputs: Sequence[RunningStatistics]
-) -> Iterator[NDArray[np.float32]]:
-    """Combine tile by tile; of flats, note the statistics as the notebook printed them."""
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Combine tile by tile, with the first pixel of each.
+
+    Of flats, note the statistics as the notebook printed them.
+    """
     levels = _levels(frames, bias) if kind is Kind.FLAT else []
     size = max(min(STRIP, _STACK // len(frames)), 1)
     work = None
@@ -120,7 +124,7 @@ def _combined(
         combined = median(tiles, work)
         if bias_last:
             combined = subtract_bias(combined, part)
-        yield combined.astype(np.float32, copy=False)
+        yield start, combined.astype(np.float32, copy=False)
 
 
 def _levels(frames: Sequence[RawFrame], bias: Bias) -> list[np.floating]:

@@ -1,12 +1,13 @@
 """Job: make the product of one object frame, strip by strip."""
 
-import hashlib
 from dataclasses import replace
+from functools import partial
 
 from tapewatch import __version__
-from tapewatch.fitsfile.hdus import HduPlan, image_plan, mask_plan
+from tapewatch.fitsfile.hdus import mask_plan
 from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
+from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
 from tapewatch.headers.extensions import mask_cards
 from tapewatch.jobs.correction import correction as correction_of
@@ -20,7 +21,9 @@ from tapewatch.planning.identity import identify
 from tapewatch.planning.names import product_path
 from tapewatch.science.quality import RunningStatistics
 
+_OF_IMAGES = {"BUNIT": ("adu", "unit of the pixels")}  # of a mosaic's extensions
 _NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
+_mask_plan = partial(mask_plan, cards=mask_cards())
 
 
 def calibrate_frame(
@@ -52,36 +55,29 @@ def calibrate_frame(
         The frame cannot be read, or its product's name is taken by a file of others.
     """
     now = processing_time()
-    statistics, hasher, saturated = RunningStatistics(), hashlib.sha256(), 0
+    statistics, saturated = RunningStatistics(), 0
     target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
         correction = correction_of(job, place, raw.pixels)
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
-        with open_output(target, _plans(cards, raw, place), attempt) as writer:
+        structure = ProductStructure(raw, cards, _OF_IMAGES)
+        first_mask = structure.add(_mask_plan) if place.treatment.mask else 0
+        with open_output(target, structure.hdus, attempt) as writer:
             for start, stop in raw.strips(STRIP):
-                stored = raw.stored(start, stop)
-                hasher.update(stored)
-                corrected = correction.correct(raw.physical_of(stored), start)
+                plane = raw.plane_at(start)
+                corrected = correction.correct(raw.physical(start, stop, hashed=True), start)
                 saturated += corrected.saturated
                 statistics.add(corrected.product)
-                writer.write(0, corrected.product)
+                writer.write(structure.image(plane), corrected.product)
                 if corrected.mask is not None:
-                    writer.write(1, corrected.mask)
-            product = _product(job, raw, hasher.hexdigest())
+                    writer.write(first_mask + plane, corrected.mask)
+            product = _product(job, raw, raw.data_hash())
             writer.commit({0: _cards(job, raw, product, now)})
     return Report(
         replace(statistics.result(), saturated=saturated),
         Content(raw.identity, product.data_hash, product.header_hash),
         product,
     )
-
-
-def _plans(cards: list[bytes], raw: RawFrame, place: Workplace) -> list[HduPlan]:
-    """Plan the HDUs of a product: the image and, where wanted, its mask."""
-    plans = [image_plan(cards, raw.shape)]
-    if place.treatment.mask:
-        plans.append(mask_plan(raw.shape, mask_cards()))
-    return plans
 
 
 def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:
@@ -92,5 +88,5 @@ def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:
 
 def _cards(job: CalibrateFrame, raw: RawFrame, product: Product, now: str) -> list[bytes]:
     """Make the product's header, as many cards whatever the hashes."""
-    told = provenance.of_product(job.frame, raw.header, job.masters, product, __version__, now)
-    return product_cards(raw.header, told.cards, told.history)
+    told = provenance.of_product(job.frame, raw.leading, job.masters, product, __version__, now)
+    return product_cards(raw.leading, told.cards, told.history)

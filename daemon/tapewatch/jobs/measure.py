@@ -1,7 +1,5 @@
 """Job: read a frame once, for its data hash and the statistics that the notebook printed."""
 
-import hashlib
-
 from tapewatch.errors import RejectedError
 from tapewatch.jobs.workplace import STRIP, open_raw
 from tapewatch.model import Content, Kind, MeasureFrame, Report, Workplace
@@ -32,19 +30,16 @@ def measure_frame(job: MeasureFrame, place: Workplace) -> Report:
     RejectedError
         It is no frame that can be read, or one that no arithmetic can use.
     """
-    hasher = hashlib.sha256()
     statistics = RunningStatistics(place.treatment.saturation)
     with open_raw(job.frame, place) as raw:
-        sampler = Sampler(raw.shape)
+        sampler = Sampler(raw.stacked)
         for start, stop in raw.strips(STRIP):
-            stored = raw.stored(start, stop)
-            hasher.update(stored)
-            pixels = raw.physical_of(stored)
+            pixels = raw.physical(start, stop, hashed=True)
             statistics.add(pixels)
             sampler.add(pixels)
         figures = statistics.result()
         profile = sampler.result(figures.saturated)
         if job.frame.kind is not Kind.OBJECT and (reason := useless(figures, profile)):
             raise RejectedError(reason)
-        content = Content(raw.identity, hasher.hexdigest(), raw.header_hash, figures, profile)
+        content = Content(raw.identity, raw.data_hash(), raw.header_hash, figures, profile)
     return Report(figures, content)

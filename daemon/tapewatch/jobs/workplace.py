@@ -45,12 +45,16 @@ def open_raw(frame: Frame, place: Workplace) -> Iterator[RawFrame]:
         Its shape is another than when it was classified.
     """
     with open_frame(place.watchdir / frame.path) as raw:
-        if raw.shape != frame.detector.shape:
+        if raw.shapes != frame.detector.shapes:
             raise RejectedError(
-                f"{frame.path} has {raw.shape[1]}x{raw.shape[0]} pixels, not"
-                f" {frame.detector.shape[1]}x{frame.detector.shape[0]} as its header said before"
+                f"{frame.path} has {_by(raw.shapes)} pixels, not {_by(frame.detector.shapes)} as"
+                " its header said before"
             )
         yield raw
+
+
+def _by(shapes: tuple[tuple[int, int], ...]) -> str:
+    return " + ".join(f"{columns}x{rows}" for rows, columns in shapes)
 
 
 def processing_time() -> str:
@@ -101,7 +105,8 @@ def load_master(output: Path, master: Master) -> NDArray[np.float32]:
     Returns
     -------
     ndarray
-        (ny * nx,) float32, native byte order, not to be changed.
+        (n,) float32, native byte order, not to be changed: all its pixels, of a mosaic those of
+        one image after the other.
 
     Raises
     ------
@@ -121,9 +126,11 @@ def load_master(output: Path, master: Master) -> NDArray[np.float32]:
 def _read_master(path: Path, master: Master) -> NDArray[np.float32]:
     try:
         with open_frame(path) as stored:
-            if stored.header.get("TWID") != master.id or stored.shape != master.detector.shape:
+            if stored.header.get("TWID") != master.id or stored.shapes != master.detector.shapes:
                 raise MasterLostError(f"{path} is not master {master.id} any more", master.id)
-            pixels = stored.physical(0, stored.pixels).astype(np.float32, copy=False)
+            pixels = np.empty(stored.pixels, np.float32)
+            for start, stop in stored.strips(stored.pixels):  # an image each
+                pixels[start:stop] = stored.physical(start, stop)
     except FileNotFoundError as error:
         raise MasterLostError(f"{path} is gone", master.id) from error
     pixels.flags.writeable = False

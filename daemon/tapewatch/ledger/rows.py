@@ -104,6 +104,7 @@ def _detector(values: dict[str, Any]) -> Detector:
         binning=tuple(values["binning"]),
         window=tuple(values["window"]),
         settings=tuple((keyword, value) for keyword, value in values["settings"]),
+        further=tuple((rows, columns) for rows, columns in values.get("further", ())),
     )
 
 

@@ -65,7 +65,7 @@ class Detector:
     camera : str
         INSTRUME, or empty.
     shape : tuple of int
-        (ny, nx), pixels.
+        (ny, nx), pixels; of a mosaic, of its first image.
     binning : tuple of int
         (x, y).
     window : tuple of int
@@ -73,6 +73,8 @@ class Detector:
     settings : tuple of (str, str)
         Keyword and value of further settings (gain, offset, read-out mode, orientation), sorted.
         Two frames disagree only where both give a value.
+    further : tuple of (int, int)
+        (ny, nx) of the further images of a mosaic, pixels.
     """
 
     camera: str
@@ -80,6 +82,12 @@ class Detector:
     binning: tuple[int, int]
     window: tuple[int, int] = (0, 0)
     settings: tuple[tuple[str, str], ...] = ()
+    further: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(ny, nx) of each image, pixels; one but for a mosaic."""
+        return (self.shape, *self.further)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ def cut_of(master: Detector, frame: Detector) -> tuple[int, int] | None:
     """
     if (master.camera, master.binning) != (frame.camera, frame.binning):
         return None
-    if (master.shape, master.window) == (frame.shape, frame.window):
+    if (master.shapes, master.window) == (frame.shapes, frame.window):
         return 0, 0
-    if frame.window == (0, 0):
+    if frame.window == (0, 0) or master.further or frame.further:
         return None
     x, y = (ours - theirs for ours, theirs in zip(frame.window, master.window, strict=True))
     (height, width), (rows, columns) = master.shape, frame.shape

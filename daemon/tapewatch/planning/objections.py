@@ -54,7 +54,7 @@ def detector_objection(master: Detector, frame: Detector) -> str:
     fields = (
         ("camera", master.camera, frame.camera),
         ("binning", _by(master.binning), _by(frame.binning)),
-        ("size", _by(master.shape[::-1]), _by(frame.shape[::-1])),
+        ("size", _sizes(master), _sizes(frame)),
         ("window at", _by(master.window), _by(frame.window)),
     )
     for name, theirs, ours in fields:
@@ -203,6 +203,11 @@ def _age_objection(master: Master, frame: Frame, parameters: Parameters) -> str:
     if master.folder == frame.folder or not days or age <= days:
         return ""
     return f"{age:.0f} days away, in another folder (MAXAGE {days:g})"
+
+
+def _sizes(detector: Detector) -> str:
+    """Sizes of the images, as ``2048x4096 + 2048x4096``."""
+    return " + ".join(_by(shape[::-1]) for shape in detector.shapes)
 
 
 def _by(numbers: tuple[int, int]) -> str:

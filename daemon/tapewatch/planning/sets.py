@@ -143,7 +143,7 @@ def _first_of_each_content(members: Iterable[CalibrationFrame]) -> tuple[Calibra
 def _agreement(frame: Frame) -> object:
     """Key that frames of one set share, the optional settings apart."""
     detector = frame.detector
-    read_out = detector.camera, detector.shape, detector.binning, detector.window
+    read_out = detector.camera, detector.shapes, detector.binning, detector.window
     return frame.folder, frame.kind, frame.filter, read_out
 
 
