@@ -1,5 +1,6 @@
 """Nights in a folder: frames to put there, tapewatch run on them, and what must come out."""
 
+import io
 import json
 import shutil
 import signal
@@ -9,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import notebook
+from tapewatch.cli import main
 from tapewatch.commands.simulate import Night, take_night
 
 Line = dict[str, Any]
@@ -153,6 +155,14 @@ def tapewatch(command: str, par: Path, *options: str) -> Ended:
         timeout=PATIENCE,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def ask(command: str, par: Path, *options: str) -> Ended:
+    """Run a command to its end, in this process: most of a command's time is Python's start."""
+    output, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
+        code = main([command, "--par", str(par), *options])
+    return Ended(code, output.getvalue(), errors.getvalue())
 
 
 def frames_by_name(par: Path) -> dict[str, Line]:

@@ -67,6 +67,7 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         ("status", _status, "what became of every frame", True),
         ("masters", _masters, "the masters: what of, how old, in use or not", True),
         ("why", _why, "the state of one frame and the reason", True),
+        ("verify", _verify, "make files again from what their headers name, and compare", True),
         ("tail", _tail, "follow the log of the daemon", False),
         ("check", _check, "check tape.par and say what would be done", True),
     ):
@@ -75,6 +76,8 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         one.set_defaults(command=command)
         if name == "why":
             one.add_argument("file", metavar="FILE", help="the raw frame")
+        if name == "verify":
+            one.add_argument("files", metavar="FILE", nargs="+", help="a product or master")
         if name == "status":
             one.add_argument(
                 "--wait",
@@ -155,6 +158,12 @@ def _why(options: argparse.Namespace) -> int:
     from tapewatch.commands.report import why
 
     return why(options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tapewatch.commands.verify import verify
+
+    return verify(options)
 
 
 def _tail(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from tapewatch import parfile
 from tapewatch.errors import ParameterError
 from tapewatch.headers.typerules import Rule
 from tapewatch.keys import KEYS, Key, Off
-from tapewatch.model import Step, Treatment
+from tapewatch.model import Step, Treatment, Workplace
 from tapewatch.parfile import Entry, printable, shown
 
 __all__ = ["KEYS", "Key", "Off", "Parameters", "read_parameters"]
@@ -139,6 +139,11 @@ class Parameters:
     def treatment(self) -> Treatment:
         """What is said of the arithmetic."""
         return Treatment(saturation=self.saturation, mask=self.mask)
+
+    @property
+    def workplace(self) -> Workplace:
+        """Where and how jobs work."""
+        return Workplace(self.watchdir, self.output, self.treatment, self.minfree)
 
 
 def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:

@@ -1,14 +1,12 @@
 """The commands that tell: status, masters, why, check; their words, JSON and exit codes."""
 
 import fcntl
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,8 @@ import pytest
 from astropy.io import fits
 
 from support_frames import write_raw
-from support_night import COMMAND, PATIENCE, Ended, take, tapewatch, write_par
+from support_night import COMMAND, PATIENCE, ask, take, tapewatch, write_par
 from tapewatch import __version__
-from tapewatch.cli import main
 from tapewatch.commands.simulate import Night
 from tapewatch.ledger import Ledger
 from tapewatch.model import State
@@ -26,13 +23,14 @@ from tapewatch.parameters import KEYS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NIGHT = Night(shape=(24, 32), bias=3, darks=3, flats=3, filters=("R",), objects=2)
-COMMANDS = ("run", "once", "status", "masters", "why", "tail", "check", "simulate")
+COMMANDS = ("run", "once", "status", "masters", "why", "verify", "tail", "check", "simulate")
 OPTIONS = {
     "run": ("--par", "--workdir"),
     "once": ("--par", "--workdir"),
     "status": ("--par", "--workdir", "--json", "--wait"),
     "masters": ("--par", "--workdir", "--json"),
     "why": ("--par", "--workdir", "--json", "FILE"),
+    "verify": ("--par", "--workdir", "--json", "FILE"),
     "tail": ("--par", "--workdir", "-n"),
     "check": ("--par", "--workdir", "--json"),
     "simulate": ("--json", "--seed", "--size", "--faults", "--cadence", "--dialect", "DIR"),
@@ -45,14 +43,6 @@ MASTER_FIELDS = {
     *("file", "id", "kind", "filter", "exptime", "frames", "in_use", "built", "mean", "std"),
 }
 HEALTH_FIELDS = {"running", "pid", "host", "started", "watching", "state", "log", "trouble"}
-
-
-def ask(command: str, par: Path, *options: str) -> Ended:
-    """Run a command to its end, in this process: most of a command's time is Python's start."""
-    output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
-        code = main([command, "--par", str(par), *options])
-    return Ended(code, output.getvalue(), errors.getvalue())
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,6 @@ with words that name the keyword, its value and what was expected.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tapewatch.errors import RejectedError
 from tapewatch.headers import dialects
@@ -111,7 +110,7 @@ def classify(
     return Frame(
         path=path,
         kind=kind,
-        detector=replace(_detector(header, shape, camera), further=further),
+        detector=detector_of(header, shape, further),
         exptime=exptime,
         filter=_filter(header) if kind in {Kind.FLAT, Kind.OBJECT} else _NO_FILTER,
         date_obs=date_obs,
@@ -159,16 +158,40 @@ def _exposure_time(header: Cards) -> float:
     raise RejectedError(f"no exposure time: {_listed(dialects.EXPOSURE_KEYWORDS)} expected")
 
 
-def _detector(header: Cards, shape: tuple[int, int], camera: str) -> Detector:
+def detector_of(
+    header: Cards, shape: tuple[int, int], further: tuple[tuple[int, int], ...] = ()
+) -> Detector:
+    """Tell how the camera was read out; the header of a product says it as that of its raw frame.
+
+    Parameters
+    ----------
+    header : Cards
+        Header of the image.
+    shape : tuple of int
+        (ny, nx), pixels.
+    further : tuple of (int, int)
+        (ny, nx) of the further images of a mosaic, pixels.
+
+    Returns
+    -------
+    Detector
+        What a frame and its masters must agree on.
+
+    Raises
+    ------
+    RejectedError
+        A keyword's value makes no sense.
+    """
     # Where no keyword tells a binning there is none: the shape keeps frames apart in any case.
     binning = _pair(header, dialects.BINNING_KEYWORDS, least=1) or (1, 1)
     settings = {keyword: as_text(header.get(keyword)) for keyword in dialects.SETTING_KEYWORDS}
     return Detector(
-        camera=camera,
+        camera=first_text(header, dialects.CAMERA_KEYWORDS),
         shape=shape,
         binning=binning,
         window=_pair(header, dialects.WINDOW_KEYWORDS) or (0, 0),
         settings=tuple(sorted((keyword, text) for keyword, text in settings.items() if text)),
+        further=further,
     )
 
 

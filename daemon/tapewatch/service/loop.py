@@ -19,7 +19,7 @@ from tapewatch.errors import FatalError, RetriableError
 from tapewatch.fitsfile.atomic import remove_leftovers
 from tapewatch.ledger import Ledger
 from tapewatch.log import SCHEMA, configure
-from tapewatch.model import UNDECIDED, Job, State, Workplace
+from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
@@ -113,7 +113,7 @@ class Service:
         ):
             self._watch = Watch(parameters.watchdir, parameters.recurse, self._on_hint)
             stack.callback(self._watch.stop)
-        workers = Workers(parameters.workers, _workplace(parameters))
+        workers = Workers(parameters.workers, parameters.workplace)
         stack.callback(workers.stop)
         if not self._once:
             workers.warm_up()
@@ -253,12 +253,6 @@ class Service:
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
-
-
-def _workplace(parameters: Parameters) -> Workplace:
-    return Workplace(
-        parameters.watchdir, parameters.output, parameters.treatment, parameters.minfree
-    )
 
 
 @contextmanager
