@@ -50,6 +50,8 @@ class Parameters:
         Whether sets take what they have at local noon.
     steps : tuple of Step
         Corrections of an object frame, in the order in which they are done.
+    setcheck : str
+        ``warn`` or ``reject``: what becomes of frames that do not fit their set.
     darkscale : str
         ``any``, ``down`` or ``never``.
     flatdark : bool
@@ -108,6 +110,7 @@ class Parameters:
     setgap: float
     nightend: bool
     steps: tuple[Step, ...]
+    setcheck: str
     darkscale: str
     flatdark: bool
     temptol: float

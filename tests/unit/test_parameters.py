@@ -150,6 +150,13 @@ def test_bad_value_is_refused_with_file_line_key_value_and_what_is_allowed(
     assert words in message
 
 
+def test_setcheck_warns_or_rejects(read: Read) -> None:
+    assert [read(*lines).setcheck for lines in ([], ["SETCHECK warn"], ["SETCHECK REJECT"])] == [
+        *("warn", "warn", "reject")
+    ]
+    assert "warn" in refusal(read, "SETCHECK drop")
+
+
 def test_message_lists_all_bad_values_of_the_file(read: Read) -> None:
     lines = refusal(read, "NBIAS x", "NDARK 7", "WATCH y", "NBAIS 4").splitlines()
     assert [line.partition(", ")[2].split(":")[0] for line in lines] == [
@@ -164,7 +171,6 @@ def test_message_lists_all_bad_values_of_the_file(read: Read) -> None:
     ("key", "value", "other", "work"),
     [
         ("COMBINE", "median", "sigclip", "rejection of outliers"),
-        ("SETCHECK", "warn", "reject", "rejecting frames that do not fit"),
         ("FLATDARK", "0", "1", "subtracting a dark from flats"),
         ("HOTFIX", "none", "nan", "repairing hot and saturated pixels"),
         ("BADFILL", "nan", "median", "filling pixels without a value"),

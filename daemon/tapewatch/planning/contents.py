@@ -2,9 +2,14 @@
 
 import math
 
-from tapewatch.model import Profile, Statistics
+from tapewatch.model import Kind, Profile, Statistics
 
 _MOSTLY = 0.5  # fraction of saturated pixels above which nothing is to be had from a frame
+_ELECTRONS = 10.0  # an ADU, more than any camera has
+_BRIGHT = 0.1  # fraction of SATU that a dark sky does not reach
+_STARLESS = 0.0002  # fraction of bright pixels: three of the sample
+_EVEN = 0.25  # largest deviation of a part of a flat from the whole: vignetting
+_SMOOTH = 0.05  # scatter of a flat relative to its level
 
 
 def useless(statistics: Statistics, profile: Profile) -> str:
@@ -29,3 +34,64 @@ def useless(statistics: Statistics, profile: Profile) -> str:
     if profile.saturated > _MOSTLY:
         return f"{profile.saturated:.0%} of its pixels are saturated (at or above SATU)"
     return ""
+
+
+def contradiction(kind: Kind, profile: Profile, saturation: float) -> str:
+    """Tell whether a bias or dark has seen light, whatever its header says.
+
+    Light has photon noise: a level that comes without any is the camera's pedestal. No camera
+    counts more than `_ELECTRONS` electrons an ADU, so that a signal S scatters by the root of
+    S / `_ELECTRONS` at least.
+
+    Parameters
+    ----------
+    kind : Kind
+        What the header says it is.
+    profile : Profile
+        Of its raw pixels.
+    saturation : float
+        SATU, ADU.
+
+    Returns
+    -------
+    str
+        What does not go together; empty where nothing does not.
+    """
+    brightest = {Kind.BIAS: 0.1, Kind.DARK: 0.25, Kind.FLATDARK: 0.25}.get(kind)
+    if brightest is None or profile.level <= brightest * saturation:
+        return ""
+    if profile.scatter**2 < profile.level / _ELECTRONS:
+        return ""
+    return (
+        f"a {kind} as bright as a flat: its level of {profile.level:.0f} ADU is"
+        f" {profile.level / saturation:.0%} of SATU, with the noise of light"
+    )
+
+
+def looks_like_a_flat(profile: Profile, pedestal: float, saturation: float) -> str:
+    """Tell whether an object frame has a flat's statistics: bright, smooth, without stars.
+
+    Parameters
+    ----------
+    profile : Profile
+        Of its raw pixels.
+    pedestal : float
+        Level of its bias, ADU.
+    saturation : float
+        SATU, ADU.
+
+    Returns
+    -------
+    str
+        The figures; empty where it does not.
+    """
+    light, most = profile.level - pedestal, saturation - pedestal
+    if not light > _BRIGHT * most or profile.bright > _STARLESS:
+        return ""
+    uneven = max(map(abs, profile.structure), default=math.inf) / light
+    if uneven > _EVEN or profile.scatter > _SMOOTH * light:
+        return ""
+    return (
+        f"a level of {light / most:.0%} of SATU, even to {uneven:.1%}, and {profile.bright:.2%} of"
+        " its pixels stand out as stars do"
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tapewatch.model import CalibrationFrame, Job, Kind, Master, ObjectFrame, State
 from tapewatch.planning.match import Match
+from tapewatch.planning.misfits import Doubt
 from tapewatch.planning.sets import CalibrationSet
 
 
@@ -75,12 +76,18 @@ class PlannedSet:
         The version in use; `built` is False while it is being combined.
     reason : str
         What it waits for, where there is no master or a newer one is to come.
+    doubts : tuple of (str, tuple of Doubt)
+        Paths of frames of it that do not fit the others, and why; they are used.
+    left_out : tuple of (CalibrationFrame, str)
+        Frames that do not fit and are not used, and why.
     """
 
     calibration_set: CalibrationSet
     stem: str
     master: Master | None
     reason: str = ""
+    doubts: tuple[tuple[str, tuple[Doubt, ...]], ...] = ()
+    left_out: tuple[tuple[CalibrationFrame, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ remembered between two calls; planning twice in the same state plans the same, a
 done it plans nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tapewatch.model import CalibrationFrame, Kind, MeasureFrame, State
@@ -15,6 +15,7 @@ from tapewatch.planning.decisions import Facts, Plan, PlannedSet, Verdict
 from tapewatch.planning.identity import recipe_of_products
 from tapewatch.planning.marks import badness
 from tapewatch.planning.match import find_master
+from tapewatch.planning.misfits import words
 from tapewatch.planning.objects import plan_object
 from tapewatch.planning.reasons import waits_for
 from tapewatch.planning.versions import kept, plan_sets
@@ -95,12 +96,11 @@ def _plan_calibration(facts: Facts, parameters: Parameters, now: float, *, finis
 def _calibration_verdicts(
     frames: Sequence[CalibrationFrame], sets: Sequence[PlannedSet]
 ) -> list[Verdict]:
-    """State of each calibration frame: in a master, or waiting for its set."""
+    """State of each calibration frame: in a master, waiting for its set, or left out of it."""
     verdicts: dict[str, Verdict] = {}
     first_of: dict[tuple[Kind, str | None], Verdict] = {}
     for planned in sets:
-        for member in planned.calibration_set.frames:
-            verdict = _calibration_verdict(member, planned)
+        for member, verdict in _verdicts_of_set(planned):
             verdicts[verdict.path] = verdict
             first_of[member.frame.kind, member.data_hash] = verdict
     for member in frames:
@@ -111,6 +111,17 @@ def _calibration_verdicts(
             reason = f"the same pixels as {first.path}: {first.reason}"
             verdicts[path] = Verdict(path, first.state, reason)
     return list(verdicts.values())
+
+
+def _verdicts_of_set(planned: PlannedSet) -> Iterator[tuple[CalibrationFrame, Verdict]]:
+    doubts = dict(planned.doubts)
+    for member in planned.calibration_set.frames:
+        verdict = _calibration_verdict(member, planned)
+        if found := doubts.get(verdict.path):
+            verdict = replace(verdict, reason=f"{verdict.reason}; {words(found)}")
+        yield member, verdict
+    for member, reason in planned.left_out:
+        yield member, Verdict(member.frame.path, State.REJECTED, reason)
 
 
 def _calibration_verdict(member: CalibrationFrame, planned: PlannedSet) -> Verdict:

@@ -18,6 +18,7 @@ from tapewatch.planning.match import Match, find_dark_of_flat, find_master, flat
 from tapewatch.planning.objections import darks_must_match, detector_objection, keeps_bias
 from tapewatch.planning.readiness import readiness
 from tapewatch.planning.reasons import DARKS_OF_FLATS, advice, missing, missing_for_flat
+from tapewatch.planning.setcheck import CheckedSet, check_sets
 from tapewatch.planning.sets import CalibrationSet, find_sets
 
 
@@ -85,12 +86,8 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
     PlannedSets
         With their stems.
     """
-    sets = find_sets(
-        [one for one in facts.calibration if not badness(one, facts.bad)],
-        parameters.temptol,
-        parameters.setgap,
-        flats_by_exposure=flats_need_dark(parameters) and darks_must_match(Kind.DARK, parameters),
-    )
+    checked = _checked_sets(facts, parameters)
+    sets = [one.calibration_set for one in checked]
     outside = (*kept(facts), *facts.elsewhere)
     planned: list[PlannedSet] = []
     builds: list[BuildMaster] = []
@@ -113,10 +110,24 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
     }
     stems = names.stems(sets, combined, parameters.binning)
     return PlannedSets(
-        tuple(replace(done, stem=stems[done.calibration_set.id]) for done in planned),
+        tuple(
+            replace(done, stem=stems[one.id], doubts=check.doubts, left_out=check.left_out)
+            for one, done, check in zip(sets, planned, checked, strict=True)
+        ),
         tuple(builds),
         min(times, default=None),
     )
+
+
+def _checked_sets(facts: Facts, parameters: Parameters) -> tuple[CheckedSet, ...]:
+    """Find a folder's sets, less frames that are marked bad, and check what is in them."""
+    sets = find_sets(
+        [one for one in facts.calibration if not badness(one, facts.bad)],
+        parameters.temptol,
+        parameters.setgap,
+        flats_by_exposure=flats_need_dark(parameters) and darks_must_match(Kind.DARK, parameters),
+    )
+    return check_sets(sets, parameters)
 
 
 def kept(facts: Facts) -> tuple[Master, ...]:

@@ -7,21 +7,21 @@ which masters can be used, by planning, too.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 
 from tapewatch.errors import MasterLostError, OutputError
 from tapewatch.facts import gather
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
-from tapewatch.model import BuildMaster, CalibrateFrame, Job, Kind, ObjectFrame, State
+from tapewatch.model import BuildMaster, CalibrateFrame, Job, Kind, ObjectFrame
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan
 from tapewatch.planning.plan import plan
-from tapewatch.service import lines
 from tapewatch.service.booking import Booking, reason_of
 from tapewatch.service.crew import Crew
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.queue import Queue, key_of
+from tapewatch.service.telling import Telling
 from tapewatch.workers import Workers
 
 _REST = 5.0  # times what planning a folder took, before it is planned for another frame
@@ -66,7 +66,7 @@ class Foreman:
         self._parameters = parameters
         self._ledger = ledger
         self._crew = Crew(workers, wake)
-        self._log = log
+        self._telling = Telling(log)
         self._housekeeping = Housekeeping(parameters.output, ledger, log)
         self.booking = Booking(ledger, log, parameters.rescan)
         self._queue = Queue()
@@ -74,8 +74,6 @@ class Foreman:
         self._known: dict[str, _Known] = {}
         self._masters: dict[str, object] = {}  # folder -> what could be used when last planned
         self._reasons_outdated: set[str] = set()
-        self._waiting: dict[str, str] = {}  # object frame -> what it waits for
-        self._told: set[str] = set()
         self._put_off: set[str] = set()  # folders to be planned a little later
         self._rest_until: dict[str, float] = {}  # by the monotonic clock
         self._hindered: set[Callable[[], object]] = set()  # what the output folder did not allow
@@ -170,7 +168,7 @@ class Foreman:
             self._plan_objects(folder, self._ledger.object_frames(folder), finish=finish)
         self._reasons_outdated.clear()
         if not self.working:
-            self._tell_waiting()
+            self._telling.waiting()
         self._with_output(self._housekeeping.write)
         self._tidied = time.monotonic()
 
@@ -229,8 +227,9 @@ class Foreman:
         for path in decided - planned:
             self._queue.drop(path, folder)
         self._queue.put(job for job in made.jobs if not self._crew.has(key_of(job)))
-        self._ledger.set_verdicts(map(astuple, made.verdicts), planned=True)
-        self._note(made, planned)
+        verdicts = ((one.path, one.state, one.reason) for one in made.verdicts)
+        changed = self._ledger.set_verdicts(verdicts, planned=True)
+        self._telling.plan(made, planned, changed)
         return made
 
     def _still_known(self, folder: str, facts: Facts, *, finish: bool) -> Plan | None:
@@ -240,25 +239,6 @@ class Foreman:
             return None
         look_again = last.plan.look_again
         return last.plan if look_again is None or time.time() < look_again else None
-
-    def _note(self, made: Plan, planned: set[str]) -> None:
-        """Log the sets that are being combined, and note the object frames that have to wait."""
-        for verdict in made.verdicts:
-            if verdict.path in made.matches:
-                waits = verdict.state is State.WAITING and verdict.path not in planned
-                self._waiting.pop(verdict.path, None)
-                if waits:
-                    self._waiting[verdict.path] = verdict.reason
-        for job in made.jobs:
-            if isinstance(job, BuildMaster) and job.master.id not in self._told:
-                self._told.add(job.master.id)
-                self._log.info("set.complete", **lines.of_set(job))
-
-    def _tell_waiting(self) -> None:
-        """Log the object frames that wait although nothing more can be done now, once each."""
-        for path in self._waiting.keys() - self._told:
-            self._told.add(path)
-            self._log.info("frame.waiting", file=path, reason=self._waiting[path])
 
     def choose(self) -> list[tuple[Job, int]]:
         """Choose the most urgent jobs, as many as can be handed out.
@@ -310,7 +290,7 @@ class Foreman:
                     changed.add(job.frames[0].path)
                 else:
                     changed.add(job.frame.path)
-                    self._told.discard(job.frame.path)
+                    self._telling.forget(job.frame.path)
         return changed
 
     def _frames_of(self, job: Job, master_id: str) -> set[str]:
