@@ -68,29 +68,38 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         ("masters", _masters, "the masters: what of, how old, in use or not", True),
         ("why", _why, "the state of one frame and the reason", True),
         ("verify", _verify, "make files again from what their headers name, and compare", True),
+        ("mark", _mark, "call a frame or master bad, or good after all", False),
         ("tail", _tail, "follow the log of the daemon", False),
         ("check", _check, "check tape.par and say what would be done", True),
     ):
         one = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
         _add_common(one, as_json=as_json)
         one.set_defaults(command=command)
-        if name == "why":
-            one.add_argument("file", metavar="FILE", help="the raw frame")
-        if name == "verify":
-            one.add_argument("files", metavar="FILE", nargs="+", help="a product or master")
-        if name == "status":
-            one.add_argument(
-                "--wait",
-                type=float,
-                metavar="SECONDS",
-                help="first wait until no frame waits or is worked on, at most so long",
-            )
-        if name == "tail":
-            one.add_argument(
-                "-n", dest="lines", type=int, default=20, metavar="LINES", help="begin so many back"
-            )
+        _add_own(one, name)
     _add_simulate(commands, chosen=simulating)
     return parser
+
+
+def _add_own(parser: argparse.ArgumentParser, name: str) -> None:
+    if name == "why":
+        parser.add_argument("file", metavar="FILE", help="a raw frame, or a master")
+    if name == "mark":
+        parser.add_argument("verdict", choices=("bad", "good"), help="what it is")
+        parser.add_argument("files", metavar="FILE", nargs="+", help="raw frames or masters")
+        parser.add_argument("--why", default="", metavar="TEXT", help="for the reason of its state")
+    if name == "verify":
+        parser.add_argument("files", metavar="FILE", nargs="+", help="a product or master")
+    if name == "status":
+        parser.add_argument(
+            "--wait",
+            type=float,
+            metavar="SECONDS",
+            help="first wait until no frame waits or is worked on, at most so long",
+        )
+    if name == "tail":
+        parser.add_argument(
+            "-n", dest="lines", type=int, default=20, metavar="LINES", help="begin so many back"
+        )
 
 
 def _add_common(parser: argparse.ArgumentParser, *, as_json: bool) -> None:
@@ -164,6 +173,12 @@ def _verify(options: argparse.Namespace) -> int:
     from tapewatch.commands.verify import verify
 
     return verify(options)
+
+
+def _mark(options: argparse.Namespace) -> int:
+    from tapewatch.commands.mark import mark
+
+    return mark(options)
 
 
 def _tail(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from tapewatch.ledger import LedgerReader
 from tapewatch.model import ObjectFrame
 from tapewatch.planning.decisions import Facts
+from tapewatch.planning.marks import spread
 
 TRIES = 3
 """Tries of one frame or master before it is given up."""
@@ -36,5 +37,6 @@ def gather(ledger: LedgerReader, folder: str, frames: tuple[ObjectFrame, ...]) -
             one.master for one in masters if one.in_use and one.master.folder != folder
         ),
         failures=ledger.failures(TRIES),
+        bad=spread(ledger.marks(), (one.master for one in masters)),
         seen=ledger.kinds_seen(),
     )

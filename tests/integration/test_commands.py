@@ -23,7 +23,9 @@ from tapewatch.parameters import KEYS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 NIGHT = Night(shape=(24, 32), bias=3, darks=3, flats=3, filters=("R",), objects=2)
-COMMANDS = ("run", "once", "status", "masters", "why", "verify", "tail", "check", "simulate")
+COMMANDS = (
+    *("run", "once", "status", "masters", "why", "verify", "mark", "tail", "check", "simulate"),
+)
 OPTIONS = {
     "run": ("--par", "--workdir"),
     "once": ("--par", "--workdir"),
@@ -31,6 +33,7 @@ OPTIONS = {
     "masters": ("--par", "--workdir", "--json"),
     "why": ("--par", "--workdir", "--json", "FILE"),
     "verify": ("--par", "--workdir", "--json", "FILE"),
+    "mark": ("--par", "--workdir", "bad", "good", "FILE", "--why"),
     "tail": ("--par", "--workdir", "-n"),
     "check": ("--par", "--workdir", "--json"),
     "simulate": ("--json", "--seed", "--size", "--faults", "--cadence", "--dialect", "DIR"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from tapewatch.ledger import rows, schema, sequences
 from tapewatch.model import Chain
 
-_TABLES = ("products", "frames", "masters", "notes", "failures", "names")
+_TABLES = ("products", "frames", "masters", "notes", "failures", "names", "marks")
 _BESIDE = ("-wal", "-shm")  # what SQLite keeps beside the file
 
 

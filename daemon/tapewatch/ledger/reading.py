@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from tapewatch.errors import FatalError
-from tapewatch.ledger import rows, schema, sequences
+from tapewatch.ledger import marks, rows, schema, sequences
 from tapewatch.ledger.rows import FrameRecord, MasterRecord
 from tapewatch.model import CalibrationFrame, FrameSequence, Identity, Kind, ObjectFrame, State
 
@@ -132,12 +132,14 @@ class LedgerReader:
         """Give the names of a folder's products less their ``w``, in order of exposure.
 
         Of products with the same pixels, as of a frame that was renamed or copied, one is given:
-        that of a raw frame that is there.
+        that of a raw frame that is there. Those of frames that are marked bad are left out.
         """
         found = self._database.execute(
             "SELECT products.path, data_hash FROM frames"
             " JOIN products ON products.frame = frames.path"
-            " WHERE folder = ? AND kind = ? ORDER BY start, identity IS NULL, name",
+            " WHERE folder = ? AND kind = ? AND NOT EXISTS (SELECT 1 FROM marks"
+            " WHERE subject = frames.path OR marks.data_hash = frames.data_hash)"
+            " ORDER BY start, identity IS NULL, name",
             (folder, Kind.OBJECT),
         )
         first_of = {data_hash or path: path for path, data_hash in reversed(found.fetchall())}
@@ -206,6 +208,20 @@ class LedgerReader:
         """Give the masters given up after so many tries: ID -> reason."""
         found = self._database.execute("SELECT id, reason FROM failures WHERE tries >= ?", (tries,))
         return dict(found.fetchall())
+
+    def marks(self) -> dict[str, str]:
+        """Give what a person marked bad: path, hash of pixels, or master's ID -> reason."""
+        return marks.read(self._database)
+
+    def content(self, path: str) -> str:
+        """Give the hash of a frame's pixels; empty where they have not been read."""
+        found = self._database.execute("SELECT data_hash FROM frames WHERE path = ?", (path,))
+        return "".join(content or "" for (content,) in found)
+
+    def paths_with(self, data_hash: str) -> tuple[str, ...]:
+        """Give the paths of all frames with these pixels."""
+        found = self._database.execute("SELECT path FROM frames WHERE data_hash = ?", (data_hash,))
+        return tuple(path for (path,) in found)
 
     def names(self, folder: str) -> dict[str, str]:
         """Give the plain names of masters in a folder: path -> master ID."""

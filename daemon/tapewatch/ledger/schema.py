@@ -1,7 +1,7 @@
 """The tables of the state file, and how it is opened.
 
 Write-ahead log and ``synchronous=FULL``: what has been acknowledged survives a kill and a power
-cut. One process writes; any number may read while it does.
+cut. The daemon writes, and for a moment a command that marks a frame; any number may read.
 """
 
 import sqlite3
@@ -13,6 +13,8 @@ from tapewatch.errors import FatalError, ParameterError
 
 APPLICATION_ID = 0x54415045  # "TAPE"
 SCHEMA_VERSION = 2
+
+_PATIENCE = 30.0  # seconds to wait for another who writes
 
 _SCHEMA = """
 CREATE TABLE frames (
@@ -66,6 +68,12 @@ CREATE TABLE failures (
     tries INTEGER NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE marks (        -- what a person said to be bad
+    subject TEXT PRIMARY KEY, -- path of a raw frame, or ID of a master
+    data_hash TEXT,         -- of the frame's pixels: bad whatever their name is
+    why TEXT NOT NULL,
+    marked_at REAL NOT NULL
+);
 CREATE TABLE products (
     frame TEXT PRIMARY KEY REFERENCES frames (path),
     product TEXT NOT NULL,  -- JSON of model.Product
@@ -112,7 +120,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, isolation_level=None)
+        database = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
         with _closed_on_error(database):
             if _tables(database):
                 _check(database, path)  # before anything in it is changed

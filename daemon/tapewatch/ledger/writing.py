@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tapewatch.errors import FatalError
-from tapewatch.ledger import migration, schema, sequences
+from tapewatch.ledger import marks, migration, schema, sequences
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
 from tapewatch.model import Chain, Content, Frame, Identity, Master, Report, State, Statistics
@@ -222,6 +222,16 @@ class Ledger(LedgerReader):
         """Forget a master whose file is gone, so that it is built again."""
         with self._transaction() as database:
             database.execute("DELETE FROM masters WHERE id = ?", (master_id,))
+
+    def mark_bad(self, subject: str, why: str, now: float) -> None:
+        """Record that a person calls a raw frame (its path) or a master (its ID) bad."""
+        with self._transaction() as database:
+            marks.put(database, subject, why, now)
+
+    def mark_good(self, subject: str) -> bool:
+        """Take such a mark back; tell whether there was one."""
+        with self._transaction() as database:
+            return marks.remove(database, subject)
 
     def set_names(self, folder: str, names: Mapping[str, str]) -> None:
         """Record which plain file of a folder holds which master."""

@@ -4,24 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tapewatch.model import CalibrationFrame, Master, ObjectFrame
 
-MARKED = "marked bad"
-"""What the reason of everything that is marked begins with."""
-
-
-def reason_of_mark(why: str) -> str:
-    """Put a mark into words.
-
-    Parameters
-    ----------
-    why : str
-        What the person said; may be empty.
-
-    Returns
-    -------
-    str
-        As ``marked bad: clouds``.
-    """
-    return f"{MARKED}: {why}" if why else MARKED
+_MADE_WITH = "made with"
 
 
 def spread(marks: Mapping[str, str], masters: Iterable[Master]) -> dict[str, str]:
@@ -82,5 +65,5 @@ def _inherited(master: Master, bad: Mapping[str, str]) -> str:
     )
     for one, name in made_with:
         if reason := bad.get(one):
-            return f"made with {name} {reason}" if reason.startswith(MARKED) else reason
+            return reason if reason.startswith(_MADE_WITH) else f"{_MADE_WITH} {name} {reason}"
     return ""

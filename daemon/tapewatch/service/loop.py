@@ -24,6 +24,7 @@ from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
+from tapewatch.service.marks import Marks
 from tapewatch.whereabouts import FOLDER, NOTE, find
 from tapewatch.workers import Workers
 
@@ -99,6 +100,7 @@ class Service:
                 " is it unmounted? If it was emptied on purpose, remove the state file, too"
             )
         self._remove_leftovers()
+        self._marks = Marks(self._ledger, self._log)
         local = not is_network(parameters.watchdir)
         self._intake = Intake(
             parameters,
@@ -207,7 +209,7 @@ class Service:
 
     def _scan(self) -> set[str]:
         """Compare the whole tree with the ledger, and see that the watch can be relied on."""
-        changed = self._foreman.look_for_lost()
+        changed = self._foreman.look_for_lost() | self._marks.changed()
         trouble = self._mend_watch()
         try:
             changed |= self._intake.reconcile()
