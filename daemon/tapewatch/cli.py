@@ -66,7 +66,7 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         ("once", _once, "process what the folder holds, and end", False),
         ("status", _status, "what became of every frame", True),
         ("masters", _masters, "the masters: what of, how old, in use or not", True),
-        ("why", _why, "the state of one frame and the reason", True),
+        ("why", _why, "the state of one frame or master, and the reason", True),
         ("verify", _verify, "make files again from what their headers name, and compare", True),
         ("mark", _mark, "call a frame or master bad, or good after all", False),
         ("tail", _tail, "follow the log of the daemon", False),
@@ -164,7 +164,7 @@ def _masters(options: argparse.Namespace) -> int:
 
 
 def _why(options: argparse.Namespace) -> int:
-    from tapewatch.commands.report import why
+    from tapewatch.commands.why import why
 
     return why(options)
 

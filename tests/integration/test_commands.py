@@ -153,7 +153,7 @@ def test_masters_as_json_and_as_a_table(par: Path) -> None:
 
 def test_why_tells_of_a_frame_that_is_done_its_masters(par: Path) -> None:
     why = answer("why", par, "M13_R_0001.fit")
-    assert set(why) == FRAME_FIELDS | {"candidates"}
+    assert set(why) == FRAME_FIELDS | {"candidates", "set"}
     assert why["state"] == "done"
     chosen = [one["master"] for one in why["candidates"] if one["verdict"] == "chosen"]
     assert sorted(chosen) == sorted(why["masters"].values())
@@ -165,7 +165,9 @@ def test_why_tells_of_a_frame_that_is_done_its_masters(par: Path) -> None:
 def test_why_tells_of_a_frame_that_waits_which_master_does_not_suit_and_why(par: Path) -> None:
     text = ask("why", par, "M13_V_0001.fit").output
     assert text.startswith("M13_V_0001.fit: waiting\n")
-    assert re.search(r"masters/wflatR-\w+\.fits: does not suit: .*R", text)
+    assert re.search(
+        r"flat R [-\d]{10}: does not suit: filter R, frame V \[masters/wflatR-\w+\.fits\]", text
+    )
 
 
 def test_why_knows_a_frame_by_any_path_that_leads_to_it(

@@ -8,14 +8,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from tapewatch.commands.report import open_state
 from tapewatch.commands.subjects import find_subject
 from tapewatch.errors import TapewatchError
 from tapewatch.ledger import FrameRecord, Ledger, MasterRecord
 from tapewatch.model import Kind, State
-from tapewatch.parameters import Parameters, read_parameters
+from tapewatch.parameters import Parameters
 from tapewatch.parfile import printable
 from tapewatch.planning.marks import spread
-from tapewatch.whereabouts import Where, find, is_running
+from tapewatch.whereabouts import Where, is_running
 
 _Subject = FrameRecord | MasterRecord
 
@@ -38,10 +39,7 @@ def mark(options: argparse.Namespace) -> int:
     TapewatchError
         A file is not known, or cannot be marked; then none is.
     """
-    parameters = read_parameters(options.par, workdir=options.workdir)
-    where = find(parameters)
-    if where is None or not Path(where.state).exists():
-        raise TapewatchError(f"no tapewatch has worked on {parameters.output} yet")
+    parameters, where = open_state(options)
     with Ledger(Path(where.state)) as ledger:
         with ledger.batch():
             subjects = [find_subject(ledger, parameters, file) for file in options.files]
@@ -79,15 +77,7 @@ def _outcome(ledger: Ledger, subject: _Subject) -> str:
     masters = [one.master for one in ledger.masters()]
     own = dict.fromkeys(_names(ledger, subject), "it")
     concerned = spread(own, masters).keys() - own.keys()
-    ids = concerned | own.keys()
-    products = [
-        one.path
-        for one in ledger.frames()
-        if one.product is not None
-        and not ids.isdisjoint(
-            (one.product.recipe.bias, one.product.recipe.dark, one.product.recipe.flat)
-        )
-    ]
+    products = {path for one in concerned | own.keys() for path in ledger.frames_made_with(one)}
     verdict = marks.get(_name(subject), "no longer marked bad")
     made = f"{_count(concerned, 'master')} and {_count(products, 'product')}"
     return f"{printable(verdict)}; {made} were made with it"

@@ -1,4 +1,4 @@
-"""``tapewatch status``, ``masters`` and ``why``: what the ledger knows, for a person or as JSON."""
+"""``tapewatch status`` and ``masters``: what the ledger knows, for a person or as JSON."""
 
 import argparse
 import json
@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tapewatch.errors import TapewatchError
-from tapewatch.facts import gather
 from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
 from tapewatch.model import UNDECIDED, Kind, State
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.parfile import printable
-from tapewatch.planning.plan import plan
 from tapewatch.whereabouts import Where, find, is_running
 
 _SHOWN_DONE = 10
@@ -36,7 +34,7 @@ def status(options: argparse.Namespace) -> int:
     int
         0; 1 where `wait` ended with frames still undecided.
     """
-    parameters, where = _open(options)
+    parameters, where = open_state(options)
     settled = options.wait is None or _wait(where, options.wait)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(), ledger.masters()
@@ -45,7 +43,7 @@ def status(options: argparse.Namespace) -> int:
         "running": is_running(parameters),
         "pid": where.pid,
         "host": where.host,
-        "started": _moment(where.started),
+        "started": moment(where.started),
         "watching": str(parameters.watchdir),
         "state": where.state,
         "log": where.log,
@@ -54,8 +52,8 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         files = {one.master.id: one.master.path for one in masters}
         answer = {
-            "frames": [_frame_as_json(one, files) for one in records],
-            "masters": [_master_as_json(one) for one in masters],
+            "frames": [frame_as_json(one, files) for one in records],
+            "masters": [master_as_json(one) for one in masters],
             "counts": dict(Counter(str(one.state) for one in records)),
             "health": health,
         }
@@ -78,11 +76,11 @@ def masters(options: argparse.Namespace) -> int:
     int
         0.
     """
-    _, where = _open(options)
+    _, where = open_state(options)
     with LedgerReader(Path(where.state)) as ledger:
         records = ledger.masters()
     if options.json:
-        print(json.dumps({"masters": [_master_as_json(one) for one in records]}))
+        print(json.dumps({"masters": [master_as_json(one) for one in records]}))
         return 0
     print_table(
         ("MASTER", "FRAMES", "MEAN", "STD", "IN USE", "BUILT (UTC)", "FILE"),
@@ -93,48 +91,12 @@ def masters(options: argparse.Namespace) -> int:
                 f"{one.statistics.mean:.5g}",
                 f"{one.statistics.std:.4g}",
                 "yes" if one.in_use else "no",
-                _moment(one.built_at),
+                moment(one.built_at),
                 one.master.path,
             )
             for one in records
         ),
     )
-    return 0
-
-
-def why(options: argparse.Namespace) -> int:
-    """Print the state of one frame, the reason, and which masters suit it or do not.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        ``par``, ``workdir``, ``json``, ``file``.
-
-    Returns
-    -------
-    int
-        0; 1 where the frame is not known.
-
-    Raises
-    ------
-    TapewatchError
-        The frame is not known.
-    """
-    parameters, where = _open(options)
-    with LedgerReader(Path(where.state)) as ledger:
-        record = _find_frame(ledger, parameters, options.file)
-        candidates = _candidates(ledger, parameters, record)
-        files = {one.master.id: one.master.path for one in ledger.masters()}
-    answer = _frame_as_json(record, files) | {"candidates": candidates}
-    if options.json:
-        print(json.dumps(answer))
-        return 0
-    print(f"{printable(record.path)}: {record.state}")
-    print(f"  {printable(record.reason) or 'no reason is recorded'}")
-    for kind, name in answer["masters"].items():
-        print(f"  {kind}: {printable(name)}")
-    for candidate in candidates:
-        print(printable(f"  {candidate['master']}: {candidate['verdict']}"))
     return 0
 
 
@@ -155,7 +117,26 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
-def _open(options: argparse.Namespace) -> tuple[Parameters, Where]:
+def open_state(options: argparse.Namespace) -> tuple[Parameters, Where]:
+    """Read tape.par, and find the state of the folder that it names.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        ``par``, ``workdir``.
+
+    Returns
+    -------
+    parameters : Parameters
+        From tape.par.
+    where : Where
+        State file and log.
+
+    Raises
+    ------
+    TapewatchError
+        No tapewatch has worked there yet.
+    """
     parameters = read_parameters(options.par, workdir=options.workdir)
     where = find(parameters)
     if where is None or not Path(where.state).exists():
@@ -176,43 +157,21 @@ def _wait(where: Where, seconds: float) -> bool:
         time.sleep(_POLL)
 
 
-def _find_frame(ledger: LedgerReader, parameters: Parameters, file: str) -> FrameRecord:
-    """Find a frame by its path: relative to the watched folder, to here, or absolute."""
-    tried = [file]
-    # The folder with all links followed, as WATCHDIR was read; the file may be gone.
-    absolute = Path(file).absolute()
-    absolute = absolute.parent.resolve() / absolute.name
-    if absolute.is_relative_to(parameters.watchdir):
-        tried.append(absolute.relative_to(parameters.watchdir).as_posix())
-    for path in tried:
-        if found := ledger.frames(path):
-            return found[0]
-    raise TapewatchError(
-        f"{printable(file)} is not known: nothing of that name was seen in {parameters.watchdir}"
-    )
+def frame_as_json(record: FrameRecord, files: dict[str, str]) -> dict[str, Any]:
+    """Describe a frame as ``--json`` does.
 
+    Parameters
+    ----------
+    record : FrameRecord
+        What the ledger holds of it.
+    files : dict of str to str
+        Master ID -> its file, relative to the output folder.
 
-def _candidates(
-    ledger: LedgerReader, parameters: Parameters, record: FrameRecord
-) -> list[dict[str, str]]:
-    """Say of each master on disk whether it suits a frame, and which field says no."""
-    one = ledger.object_frame(record.path)
-    if one is None or record.frame is None:
-        return []
-    made = plan(gather(ledger, record.frame.folder, (one,)), parameters, time.time())
-    answer = []
-    for match in made.matches[record.path].values():
-        if match.master is not None:
-            verdict = "chosen" if match.master.built else "chosen, being combined"
-            answer.append({"master": match.master.path, "verdict": verdict})
-        answer += [
-            {"master": master.path, "verdict": f"does not suit: {reason}"}
-            for master, reason in match.turned_down
-        ]
-    return answer
-
-
-def _frame_as_json(record: FrameRecord, files: dict[str, str]) -> dict[str, Any]:
+    Returns
+    -------
+    dict
+        The same keys for every frame.
+    """
     frame, product = record.frame, record.product
     recipe = None if product is None else product.recipe
     used = {} if recipe is None else {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
@@ -230,7 +189,19 @@ def _frame_as_json(record: FrameRecord, files: dict[str, str]) -> dict[str, Any]
     }
 
 
-def _master_as_json(record: MasterRecord) -> dict[str, Any]:
+def master_as_json(record: MasterRecord) -> dict[str, Any]:
+    """Describe a master as ``--json`` does.
+
+    Parameters
+    ----------
+    record : MasterRecord
+        What the ledger holds of it.
+
+    Returns
+    -------
+    dict
+        The same keys for every master.
+    """
     master = record.master
     return {
         "file": master.path,
@@ -240,7 +211,7 @@ def _master_as_json(record: MasterRecord) -> dict[str, Any]:
         "exptime": master.exptime,
         "frames": len(master.inputs),
         "in_use": record.in_use,
-        "built": _moment(record.built_at),
+        "built": moment(record.built_at),
         "mean": _number(record.statistics.mean),
         "std": _number(record.statistics.std),
     }
@@ -298,5 +269,6 @@ def _label(record: MasterRecord) -> str:
     return f"{master.kind}{detail.get(master.kind, '')}"
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
+    """Write a time, seconds since 1970, as ``2026-03-25 18:00:00`` (UTC)."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

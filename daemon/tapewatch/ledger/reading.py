@@ -213,6 +213,14 @@ class LedgerReader:
         """Give what a person marked bad: path, hash of pixels, or master's ID -> reason."""
         return marks.read(self._database)
 
+    def frames_made_with(self, master_id: str) -> tuple[str, ...]:
+        """Give the paths of the object frames whose product was made with a master."""
+        found = self._database.execute(
+            "SELECT frame FROM products WHERE instr(product, ?) ORDER BY frame",
+            (f'"{master_id}"',),
+        )
+        return tuple(path for (path,) in found)
+
     def content(self, path: str) -> str:
         """Give the hash of a frame's pixels; empty where they have not been read."""
         found = self._database.execute("SELECT data_hash FROM frames WHERE path = ?", (path,))

@@ -10,6 +10,15 @@ from tapewatch.planning.objections import DAY, SAME_EXPOSURE, keeps_bias, object
 
 _DECIMALS = 6  # of seconds: 0.2 and 0.4 s are equally far from 0.3 s
 _LARGE_SCALE = 3.0  # darks scaled by more, up or down, are flagged
+_PREFERENCES = (
+    "was read out just as the frame",
+    "is of the frame's own folder",
+    "is nearer in exposure time",
+    "is longer, as near in exposure time",
+    "is nearer in time",
+    "is earlier, as near in time",
+    "has the lower ID",
+)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -27,12 +36,15 @@ class Match:
         SCALED, SCALEDUP, SCALEDFAR, AGED, CUT, TEMPERATURE.
     turned_down : tuple of (Master, str)
         Each master of the kind that does not suit, and the field that says so.
+    worse : tuple of Master
+        Each other that suits, the better first.
     """
 
     master: Master | None
     scale: float = 1.0
     flags: tuple[str, ...] = ()
     turned_down: tuple[tuple[Master, str], ...] = ()
+    worse: tuple[Master, ...] = ()
 
 
 def find_master(
@@ -76,10 +88,11 @@ def find_master(
             suitable.append(master)
     if not suitable:
         return Match(None, turned_down=tuple(turned_down))
-    best = min(suitable, key=_preference(frame))
+    best, *worse = sorted(suitable, key=_preference(frame))
     scaled = kind is Kind.DARK and not keeps_bias(parameters)
     scale = frame.exptime / best.exptime if scaled else 1.0
-    return Match(best, scale, _flags(best, frame, scale, parameters), tuple(turned_down))
+    flags = _flags(best, frame, scale, parameters)
+    return Match(best, scale, flags, tuple(turned_down), tuple(worse))
 
 
 def find_dark_of_flat(
@@ -129,14 +142,41 @@ def flats_need_dark(parameters: Parameters) -> bool:
     return parameters.flatdark or keeps_bias(parameters)
 
 
+def why_worse(master: Master, best: Master, frame: Frame) -> str:
+    """Say why of two masters that suit a frame another was chosen.
+
+    Parameters
+    ----------
+    master : Master
+        One of `Match.worse`.
+    best : Master
+        The one chosen.
+    frame : Frame
+        The frame.
+
+    Returns
+    -------
+    str
+        In what the other is better.
+    """
+    key = _preference(frame)
+    for mine, its, words in zip(key(master), key(best), _PREFERENCES, strict=True):
+        if mine != its:
+            return words
+    return ""
+
+
 def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
+    """Make the key by which the masters that suit are sorted; see `_PREFERENCES`."""
+
     def key(master: Master) -> tuple[object, ...]:
         away = round(abs(master.exptime - frame.exptime), _DECIMALS)
-        nearest_then_longer = (away, -master.exptime)
+        is_dark = master.kind is Kind.DARK
         return (
             _is_cut(master, frame),
             master.folder != frame.folder,
-            nearest_then_longer if master.kind is Kind.DARK else (),
+            away if is_dark else 0,
+            -master.exptime if is_dark else 0,
             abs(master.start - frame.start),
             master.start,
             master.id,

@@ -74,6 +74,7 @@ class Foreman:
         self._known: dict[str, _Known] = {}
         self._masters: dict[str, object] = {}  # folder -> what could be used when last planned
         self._reasons_outdated: set[str] = set()
+        self._seen: frozenset[Kind] = frozenset()
         self._put_off: set[str] = set()  # folders to be planned a little later
         self._rest_until: dict[str, float] = {}  # by the monotonic clock
         self._hindered: set[Callable[[], object]] = set()  # what the output folder did not allow
@@ -200,6 +201,10 @@ class Foreman:
             self._reasons_outdated.add(folder)
             clock = time.monotonic()
             self._rest_until[folder] = clock + _REST * (clock - began)
+        if (seen := self._ledger.kinds_seen()) != self._seen:
+            # Whoever waits for the first frame of a kind was advised to do without it.
+            self._seen = seen
+            self._reasons_outdated |= self._ledger.folders(Kind.OBJECT)
         for folder in sorted(concerned):
             frames = self._ledger.object_frames(folder, finished=True)
             self._plan_objects(folder, frames, finish=finish)
