@@ -136,7 +136,7 @@ def of_product(
         "BUNIT": ("adu", "unit of the pixels"),
         "TWVERS": (version, "tapewatch version"),
         "TWID": (product.id, "ID of this product"),
-        "TWRAW": (product.data_hash, "sha256 of raw data"),
+        "TWRAW": (product.data_hash, ""),  # a sha256 leaves no room for words
         "TWRECIPE": (product.recipe.parameters, "hash of the parameters used"),
     }
     cards |= _standard(frame, raw)
