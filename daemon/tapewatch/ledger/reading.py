@@ -156,8 +156,10 @@ class LedgerReader:
         return tuple(name for (name,) in found)
 
     def paths_in(self, state: State) -> tuple[str, ...]:
-        """Give the paths of all frames in a state."""
-        found = self._database.execute("SELECT path FROM frames WHERE state = ?", (state,))
+        """Give the paths of all frames in a state, but for those left out of their sets."""
+        found = self._database.execute(
+            "SELECT path FROM frames WHERE state = ? AND NOT left_out", (state,)
+        )
         return tuple(path for (path,) in found)
 
     def frames_named(self, folder: str, names: Sequence[str]) -> list[tuple[str, State]]:
