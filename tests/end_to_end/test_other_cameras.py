@@ -69,6 +69,17 @@ def test_the_mask_has_every_pixel_whose_flat_is_no_use(efosc: Path) -> None:
         assert np.array_equal(product.mask, bits != 0)
 
 
+def test_flats_that_are_typed_as_lights_are_told_once_with_the_rule_to_add(
+    real_data: Path, tmp_path: Path
+) -> None:
+    for file in (real_data / "uoft-atik-maxim6-spectra").glob("*.fit"):
+        shutil.copyfile(file, tmp_path / file.name)
+    ended = tapewatch("once", write_par(tmp_path, ALLBIN=1))
+    (warning,) = ended.events("quality.warning")
+    assert warning["file"].startswith("Flat-1s_0")
+    assert warning["reason"].endswith("tape.par has to say so: TYPERULES flat:*flat*")
+
+
 def test_rules_by_name_and_by_camera_decide_and_are_logged(real_data: Path, tmp_path: Path) -> None:
     for file in (real_data / "uoft-atik-maxim6-spectra").glob("*.fit"):
         shutil.copyfile(file, tmp_path / file.name)

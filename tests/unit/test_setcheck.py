@@ -132,7 +132,10 @@ def test_a_set_of_which_all_frames_are_odd_is_used() -> None:
 
 
 def test_a_set_that_disagrees_with_itself_is_used() -> None:
-    leaks = [300.0 * (np.abs(across() - place) < 0.1) for place in (-0.8, -0.4, 0.0, 0.4, 0.8)]
+    leaks = [
+        np.where(np.abs(across() - place) < 0.1, 300.0, 0.0)
+        for place in (-0.8, -0.4, 0.0, 0.4, 0.8)
+    ]
     frames = members(Kind.BIAS, [a_bias(n, leak) for n, leak in enumerate(leaks)])
     (one,) = check(frames, reject=True)
     assert (len(one.calibration_set.frames), len(one.doubts), one.left_out) == (5, 5, ())

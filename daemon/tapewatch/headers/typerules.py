@@ -111,3 +111,31 @@ def rule_to_add(path: str) -> str:
                 return f"TYPERULES {kind}:*{match[0].lower().replace(' ', '')}*"
     target = re.match(r"[A-Za-z]+([0-9]{1,3}(?![0-9]))?", name)  # M13, but IMG of IMG0001
     return f"TYPERULES object:*{target[0]}*" if target else "TYPERULES object:*"
+
+
+def flat_rule(path: str) -> str:
+    """Propose the rule that makes a flat of a file and of those named like it.
+
+    Parameters
+    ----------
+    path : str
+        Relative to WATCHDIR, with ``/``.
+
+    Returns
+    -------
+    str
+        ``TYPERULES flat:*flat*`` where name or folder say so, else by how its name begins.
+    """
+    rule = rule_to_add(path)
+    return (
+        rule
+        if rule.startswith(f"TYPERULES {Kind.FLAT}:")
+        else f"TYPERULES {Kind.FLAT}:*{_stem(path)}*"
+    )
+
+
+def _stem(path: str) -> str:
+    """Letters with which a file's name begins; the whole name where there are none."""
+    name = path.rpartition("/")[2]
+    letters = re.match(r"[A-Za-z]+", name)
+    return letters[0] if letters else "".join(name.split())

@@ -9,6 +9,7 @@ from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
+from tapewatch.headers.doubts import light_or_flat
 from tapewatch.headers.extensions import mask_cards
 from tapewatch.jobs.correction import correction as correction_of
 from tapewatch.jobs.workplace import (
@@ -17,8 +18,10 @@ from tapewatch.jobs.workplace import (
     processing_time,
 )
 from tapewatch.model import CalibrateFrame, Content, Product, Report, Workplace
+from tapewatch.planning.contents import BRIGHT, looks_like_a_flat
 from tapewatch.planning.identity import identify
 from tapewatch.planning.names import product_path
+from tapewatch.science.profile import Sampler
 from tapewatch.science.quality import RunningStatistics
 
 _OF_IMAGES = {"BUNIT": ("adu", "unit of the pixels")}  # of a mosaic's extensions
@@ -58,7 +61,7 @@ def calibrate_frame(
     statistics, saturated = RunningStatistics(), 0
     target = place.output / product_path(job.frame.path)
     with open_raw(job.frame, place) as raw:
-        correction = correction_of(job, place, raw.pixels)
+        correction, sampler = correction_of(job, place, raw.pixels), Sampler(raw.stacked)
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
         structure = ProductStructure(raw, cards, _OF_IMAGES)
         first_mask = structure.add(_mask_plan) if place.treatment.mask else 0
@@ -68,6 +71,7 @@ def calibrate_frame(
                 corrected = correction.correct(raw.physical(start, stop, hashed=True), start)
                 saturated += corrected.saturated
                 statistics.add(corrected.product)
+                sampler.add(corrected.product)
                 writer.write(structure.image(plane), corrected.product)
                 if corrected.mask is not None:
                     writer.write(first_mask + plane, corrected.mask)
@@ -77,7 +81,16 @@ def calibrate_frame(
         replace(statistics.result(), saturated=saturated),
         Content(raw.identity, product.data_hash, product.header_hash),
         product,
+        warnings=_doubts(job, sampler, place.treatment.saturation),
     )
+
+
+def _doubts(job: CalibrateFrame, sampler: Sampler, saturation: float) -> tuple[str, ...]:
+    """Tell a light that looks like a flat; one that is not bright is not looked at further."""
+    if not sampler.level > BRIGHT * saturation:
+        return ()
+    figures = looks_like_a_flat(sampler.result(), saturation)
+    return (light_or_flat(job.frame, figures),) if figures else ()
 
 
 def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:

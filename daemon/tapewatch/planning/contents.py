@@ -6,7 +6,9 @@ from tapewatch.model import Kind, Profile, Statistics
 
 _MOSTLY = 0.5  # fraction of saturated pixels above which nothing is to be had from a frame
 _ELECTRONS = 10.0  # an ADU, more than any camera has
-_BRIGHT = 0.1  # fraction of SATU that a dark sky does not reach
+BRIGHT = 0.1
+"""Fraction of SATU that a dark sky does not reach."""
+
 _STARLESS = 0.0002  # fraction of bright pixels: three of the sample
 _EVEN = 0.25  # largest deviation of a part of a flat from the whole: vignetting
 _SMOOTH = 0.05  # scatter of a flat relative to its level
@@ -68,15 +70,13 @@ def contradiction(kind: Kind, profile: Profile, saturation: float) -> str:
     )
 
 
-def looks_like_a_flat(profile: Profile, pedestal: float, saturation: float) -> str:
+def looks_like_a_flat(profile: Profile, saturation: float) -> str:
     """Tell whether an object frame has a flat's statistics: bright, smooth, without stars.
 
     Parameters
     ----------
     profile : Profile
-        Of its raw pixels.
-    pedestal : float
-        Level of its bias, ADU.
+        Of its product, ADU: without bias, and with most of the vignetting gone.
     saturation : float
         SATU, ADU.
 
@@ -85,13 +85,13 @@ def looks_like_a_flat(profile: Profile, pedestal: float, saturation: float) -> s
     str
         The figures; empty where it does not.
     """
-    light, most = profile.level - pedestal, saturation - pedestal
-    if not light > _BRIGHT * most or profile.bright > _STARLESS:
+    light = profile.level
+    if not light > BRIGHT * saturation or profile.bright > _STARLESS:
         return ""
     uneven = max(map(abs, profile.structure), default=math.inf) / light
     if uneven > _EVEN or profile.scatter > _SMOOTH * light:
         return ""
     return (
-        f"a level of {light / most:.0%} of SATU, even to {uneven:.1%}, and {profile.bright:.2%} of"
-        " its pixels stand out as stars do"
+        f"its level of {light:.0f} ADU is {light / saturation:.0%} of SATU, even to {uneven:.1%},"
+        f" and {profile.bright:.2%} of its pixels stand out as stars do"
     )

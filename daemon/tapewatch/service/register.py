@@ -5,6 +5,8 @@ import time
 from tapewatch.arrival.recognise import recognise
 from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.inspection import Inspection
+from tapewatch.headers.cards import Header
+from tapewatch.headers.doubts import exposed_bias, flat_by_name
 from tapewatch.headers.twins import raw_copies, subtracted_copy, superseded
 from tapewatch.headers.typerules import kind_by_rule
 from tapewatch.ledger import Ledger
@@ -39,6 +41,7 @@ class Register:
         self._ledger = ledger
         self._log = log
         self._local = local
+        self._proposed: set[tuple[str, str]] = set()  # folder and rule that was told
 
     def take(self, path: str, inspection: Inspection) -> bool:
         """Enter a whole file as the frame that its header describes, or as rejected.
@@ -67,6 +70,8 @@ class Register:
         self._ledger.set_frame(frame, identity, inspection.header_hash, arrived)
         if kind_by_rule(path, self._parameters.typerules):
             self._log.info("frame.kind_by_rule", file=path, kind=str(frame.kind))
+        else:
+            self._tell_contradictions(frame, inspection.header)
         return True
 
     def set_aside(
@@ -193,6 +198,18 @@ class Register:
         alike = self._ledger.frames_named(folder, names_of_twins(name[1:]))
         return [(raw, state) for raw, state in alike if product_path(raw) == path]
 
+    def _tell_contradictions(self, frame: Frame, header: Header) -> None:
+        """Tell where header and name do not go together; of a folder of flats once."""
+        if reason := exposed_bias(frame, header):
+            self._log.warning("quality.warning", file=frame.path, reason=reason)
+        if (rule := flat_by_name(frame)) and (frame.folder, rule) not in self._proposed:
+            self._proposed.add((frame.folder, rule))
+            reason = (
+                f"called a flat, and by its header {_a(frame.kind)}: if it and others named like it"
+                f" are flats, tape.par has to say so: {rule}"
+            )
+            self._log.warning("quality.warning", file=frame.path, reason=reason)
+
     def _see_that_it_is_the_raw_one(self, frame: Frame) -> None:
         """Refuse what a camera wrote less its own dark, where it wrote the raw frame, too."""
         for path in raw_copies(frame.path):
@@ -204,6 +221,10 @@ class Register:
         for twin, state in self.twins(path):
             if state not in _OUT_OF_THE_WAY:
                 raise RejectedError(f"its product would be {product_path(path)}, as that of {twin}")
+
+
+def _a(kind: Kind) -> str:
+    return "a light (object)" if kind is Kind.OBJECT else f"a {kind}"
 
 
 def changed(identity: Identity) -> float:
