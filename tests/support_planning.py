@@ -198,8 +198,11 @@ masters = st.builds(
     exptime=st.sampled_from(EXPOSURES),
     temperature=st.sampled_from(TEMPERATURES),
     bias_id=st.sampled_from(("bias", "bias", "")),
+    detector=st.sampled_from(
+        (CAMERA, CAMERA, dataclasses.replace(CAMERA, shape=(4, 4), window=(2, 3)))
+    ),
 )
-"""Masters of one camera that differ in folder, time, exposure and temperature."""
+"""Masters of one camera that differ in window, folder, time, exposure and temperature."""
 
 policies = st.builds(
     parameters,

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support_planning import CAMERA, DAY, frame, master, masters, parameters, policies
-from tapewatch.model import Detector, Kind, Master
+from tapewatch.model import Detector, Frame, Kind, Master
 from tapewatch.parameters import Parameters
-from tapewatch.planning.match import Match, find_master
-from tapewatch.planning.objections import detector_objection
+from tapewatch.planning.match import Match, find_dark_of_flat, find_master, why_worse
+from tapewatch.planning.objections import detector_objection, objection
 
 OBJECT = frame("m13.fits", temperature=-20.0)
+WINDOW = replace(CAMERA, shape=(4, 4), window=(2, 3))
 
 
 def match(*candidates: Master, kind: Kind = Kind.DARK, **changes: object) -> Match:
@@ -185,25 +186,78 @@ def test_settings_count_where_both_name_them() -> None:
     assert detector_objection(one, replace(CAMERA, settings=(("OFFSET", "9"),))) == ""
 
 
-@given(st.lists(masters, max_size=8, unique_by=lambda one: one.id), policies, st.data())
-def test_the_choice_does_not_depend_on_the_order_of_candidates(
-    candidates: list[Master], policy: Parameters, data: st.DataObject
+SEVERAL = st.lists(masters, max_size=8, unique_by=lambda one: one.id)
+OBJECTS = st.sampled_from((OBJECT, replace(OBJECT, detector=WINDOW, exptime=180.0)))
+KINDS = st.sampled_from((Kind.BIAS, Kind.DARK, Kind.FLATDARK, Kind.FLAT))
+
+
+@given(SEVERAL, OBJECTS, KINDS, policies, st.data())
+def test_matching_is_a_total_order_whatever_the_order_of_candidates(
+    candidates: list[Master], one: Frame, kind: Kind, policy: Parameters, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(candidates))
-    for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT):
-        one, other = (find_master(kind, OBJECT, each, policy) for each in (candidates, shuffled))
-        assert (one.master, one.scale, one.flags) == (other.master, other.scale, other.flags)
+    found, again = (find_master(kind, one, each, policy) for each in (candidates, shuffled))
+    assert (found.master, found.scale, found.flags) == (again.master, again.scale, again.flags)
+    assert found.worse == again.worse
+    # Take the best away, and the next is chosen, down to the last: no two are equally good.
+    order = [] if found.master is None else [found.master, *found.worse]
+    left = list(candidates)
+    for each in order:
+        assert find_master(kind, one, left, policy).master is each
+        left.remove(each)
+    assert find_master(kind, one, left, policy).master is None
 
 
-@given(st.lists(masters, max_size=8, unique_by=lambda one: one.id), policies)
-def test_every_candidate_is_suitable_or_turned_down_with_a_reason(
+@given(SEVERAL, OBJECTS, KINDS, policies)
+def test_every_candidate_is_chosen_or_worse_or_turned_down_each_with_a_reason(
+    candidates: list[Master], one: Frame, kind: Kind, policy: Parameters
+) -> None:
+    found = find_master(kind, one, candidates, policy)
+    told = [each for each, _ in found.turned_down]
+    chosen = [] if found.master is None else [found.master]
+    of_kind = [each for each in candidates if each.kind is kind]
+    assert sorted([*chosen, *found.worse, *told], key=id) == sorted(of_kind, key=id)
+    for refused, reason in found.turned_down:
+        assert reason
+        assert find_master(kind, one, [refused], policy).master is None
+    for suitable in (*chosen, *found.worse):
+        assert objection(suitable, one, policy) == ""
+    if found.master is not None:
+        assert all(why_worse(each, found.master, one) for each in found.worse)
+
+
+@given(SEVERAL, policies)
+def test_the_dark_of_a_flat_is_a_flat_dark_of_its_exposure_if_there_is_one(
     candidates: list[Master], policy: Parameters
 ) -> None:
-    for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT):
-        found = find_master(kind, OBJECT, candidates, policy)
-        refused = {one.id for one, why in found.turned_down if why}
-        assert len(refused) == len(found.turned_down)
-        suitable = [one for one in candidates if one.kind is kind and one.id not in refused]
-        assert (found.master in suitable) if suitable else (found.master is None)
-        for one in suitable:
-            assert find_master(kind, OBJECT, [one], policy).master is one
+    flat = frame("flat.fits", Kind.FLAT, temperature=-20.0)
+    found = find_dark_of_flat(flat, candidates, policy)
+    own, dark = (find_master(k, flat, candidates, policy) for k in (Kind.FLATDARK, Kind.DARK))
+    assert found.master is (own.master or dark.master)
+    if found.master is not None and found.master.kind is Kind.FLATDARK:
+        assert found.master.exptime == pytest.approx(flat.exptime, rel=1.001e-3)
+        assert found.scale == 1.0
+    if found.master is None:
+        refused = [each for each in candidates if each.kind in {Kind.DARK, Kind.FLATDARK}]
+        assert len(found.turned_down) == len(refused)
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "words"),
+    [
+        (dark("b", detector=WINDOW), dark("o"), "was read out just as the frame"),
+        (dark("b"), dark("o", folder="other"), "is of the frame's own folder"),
+        (dark("b"), dark("o", 40.0), "is nearer in exposure time"),
+        (dark("b", 80.0), dark("o", 40.0), "is longer, as near in exposure time"),
+        (dark("b", minutes=30), dark("o", minutes=-60), "is nearer in time"),
+        (dark("b", minutes=-60), dark("o", minutes=60), "is earlier, as near in time"),
+        (dark("b"), dark("o"), "has the lower ID"),
+    ],
+)
+def test_of_masters_that_suit_it_is_said_in_what_the_chosen_one_is_better(
+    best: Master, other: Master, words: str
+) -> None:
+    one = replace(OBJECT, detector=best.detector)
+    found = find_master(Kind.DARK, one, [other, best], parameters())
+    assert (found.master, found.worse) == (best, (other,))
+    assert why_worse(other, best, one) == words

@@ -33,7 +33,38 @@ def test_the_sets_are_the_same_for_every_order_of_arrival(
     frames: list[CalibrationFrame], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(frames))
-    assert find_sets(shuffled, TEMPTOL, SETGAP) == find_sets(frames, TEMPTOL, SETGAP)
+    for cut in (False, True):
+        one, other = (
+            find_sets(each, TEMPTOL, SETGAP, flats_by_exposure=cut) for each in (shuffled, frames)
+        )
+        assert one == other
+
+
+@given(calibration_frames(most=16))
+def test_a_set_does_not_depend_on_frames_of_another_kind_or_folder(
+    frames: list[CalibrationFrame],
+) -> None:
+    elsewhere = [
+        replace(one, frame=replace(one.frame, path=f"other/{one.frame.path}")) for one in frames
+    ]
+    together = find_sets([*frames, *elsewhere], TEMPTOL, SETGAP)
+    assert [one for one in together if not one.folder] == list(find_sets(frames, TEMPTOL, SETGAP))
+    for kind in Kind:
+        alone = find_sets([one for one in frames if one.frame.kind is kind], TEMPTOL, SETGAP)
+        assert alone == tuple(one for one in find_sets(frames, TEMPTOL, SETGAP) if one.kind is kind)
+
+
+@given(calibration_frames())
+def test_flats_that_keep_their_bias_are_of_one_exposure_and_other_sets_as_ever(
+    frames: list[CalibrationFrame],
+) -> None:
+    cut = find_sets(frames, TEMPTOL, SETGAP, flats_by_exposure=True)
+    plain = find_sets(frames, TEMPTOL, SETGAP)
+    others = [[one for one in sets if one.kind is not Kind.FLAT] for sets in (cut, plain)]
+    assert others[0] == others[1]
+    for one in cut:
+        exposures = [each.frame.exptime for each in one.frames]
+        assert one.kind is not Kind.FLAT or max(exposures) <= min(exposures) * 1.001
 
 
 @given(calibration_frames())
