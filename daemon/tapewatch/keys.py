@@ -76,6 +76,15 @@ def _maxage(text: str) -> tuple[float, float, float]:
     return bias, dark, flat
 
 
+def _clipsig(text: str) -> tuple[float, float]:
+    parse = number(1, 100)
+    try:
+        low, high = (parse(limit) for limit in text.split(","))
+    except (ParameterError, ValueError):
+        raise ParameterError("allowed are two numbers from 1 to 100: low,high") from None
+    return low, high
+
+
 def _instruments(text: str) -> tuple[str, ...]:
     patterns = tuple(text.split(","))
     if not all(patterns):
@@ -142,8 +151,10 @@ KEYS: Final = (
         "noon: at local noon a set takes the frames it has, however few; off: it goes on waiting"),
     Key("STEPS", "bias,dark,flat", _steps, "steps",
         "corrections that every object frame needs; bias,flat for a camera without dark current"),
-    _later("COMBINE", "median", "combining with rejection of outliers",
-           "how the frames of a set are combined; only median for now"),
+    Key("COMBINE", "median", words("median", "sigclip"), "combine",
+        "how the frames of a set are combined: median, or sigclip, their mean without outliers"),
+    Key("CLIPSIG", "3,3", _clipsig, "clipsig",
+        "sigclip leaves out what is so many sigma below,above the median"),
     Key("SETCHECK", "warn", words("warn", "reject"), "setcheck",
         "calibration frames that do not fit their set; warn: used, and told; reject: left out"),
     Key("DARKSCALE", "any", words("any", "down", "never"), "darkscale",

@@ -50,6 +50,10 @@ class Parameters:
         Whether sets take what they have at local noon.
     steps : tuple of Step
         Corrections of an object frame, in the order in which they are done.
+    combine : str
+        ``median`` or ``sigclip``: how the frames of a set become a master.
+    clipsig : tuple of float
+        Standard deviations below and above the median from which sigclip leaves a value out.
     setcheck : str
         ``warn`` or ``reject``: what becomes of frames that do not fit their set.
     darkscale : str
@@ -110,6 +114,8 @@ class Parameters:
     setgap: float
     nightend: bool
     steps: tuple[Step, ...]
+    combine: str
+    clipsig: tuple[float, float]
     setcheck: str
     darkscale: str
     flatdark: bool
@@ -141,7 +147,12 @@ class Parameters:
     @property
     def treatment(self) -> Treatment:
         """What is said of the arithmetic."""
-        return Treatment(saturation=self.saturation, mask=self.mask)
+        return Treatment(
+            saturation=self.saturation,
+            combine=self.combine,
+            clipsig=self.clipsig,
+            mask=self.mask,
+        )
 
     @property
     def workplace(self) -> Workplace:

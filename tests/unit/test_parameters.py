@@ -92,6 +92,8 @@ def test_writing_every_default_out_changes_nothing(read: Read) -> None:
         ("SINCE 0.5", "since", 0.5),
         ("PATTERNS *.FITS,sky_*.fit", "patterns", ("*.fits", "sky_*.fit")),
         ("MASK 0", "mask", False),
+        ("COMBINE SigClip", "combine", "sigclip"),
+        ("CLIPSIG 2.5, 4", "clipsig", (2.5, 4)),
         ("RECURSE 0", "recurse", False),
         ("WATCH Poll", "watch", "poll"),
         ("WORKERS 64", "workers", 64),
@@ -134,6 +136,9 @@ def test_value_is_understood(read: Read, line: str, field: str, value: object) -
         ("WORKERS 65", "a whole number from 0 to 64"),
         ("MINFREE 100", "a number from 0 to 99"),
         ("MASK yes", "0 or 1"),
+        ("COMBINE mean", "median or sigclip"),
+        ("CLIPSIG 3", "two numbers from 1 to 100: low,high"),
+        ("CLIPSIG 3,0.5", "two numbers from 1 to 100: low,high"),
         ("RECURSE yes", "0 or 1"),
         ("WATCHDIR nowhere", "a folder that exists"),
         ("WATCHDIR tape.par", "a folder that exists"),
@@ -170,7 +175,6 @@ def test_message_lists_all_bad_values_of_the_file(read: Read) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "other", "work"),
     [
-        ("COMBINE", "median", "sigclip", "rejection of outliers"),
         ("FLATDARK", "0", "1", "subtracting a dark from flats"),
         ("HOTFIX", "none", "nan", "repairing hot and saturated pixels"),
         ("BADFILL", "nan", "median", "filling pixels without a value"),

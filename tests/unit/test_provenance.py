@@ -7,7 +7,7 @@ import pytest
 
 from support_planning import Cards, frame, master, members, only_set
 from tapewatch.headers.provenance import Provenance, inputs_of, of_master, of_product
-from tapewatch.model import BuildMaster, Frame, Kind, Master, Product, Recipe
+from tapewatch.model import BuildMaster, Frame, Kind, Master, MasterNoise, Product, Recipe
 
 TIME = "2026-03-25T18:00:00"
 BIAS = master("b" * 16)
@@ -32,7 +32,7 @@ def combined(
 ) -> Provenance:
     """Describe a master of three frames."""
     job = BuildMaster(made, frames_of(made.kind), bias, dark)
-    return of_master(job, Cards(raw), "recipe", "1.0", now)
+    return of_master(job, MasterNoise(len(job.frames)), Cards(raw), "recipe", "1.0", now)
 
 
 def values(told: Provenance) -> dict[str, object]:
@@ -60,6 +60,8 @@ def test_a_master_bias() -> None:
         "TWID": BIAS.id,
         "TWKIND": "bias",
         "TWRECIPE": "recipe",
+        "TWCOMB": "median",
+        "TWNOISE": None,
     }
     assert told.history == (
         "tapewatch 1.0: median of 3 bias frames",
@@ -82,6 +84,8 @@ def test_a_master_dark_names_its_bias() -> None:
         "TWID": DARK.id,
         "TWKIND": "dark",
         "TWRECIPE": "recipe",
+        "TWCOMB": "median",
+        "TWNOISE": None,
         "TWBIAS": BIAS.id,
     }
     assert told.history[:2] == (

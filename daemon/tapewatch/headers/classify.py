@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tapewatch.errors import RejectedError
 from tapewatch.headers import dialects
 from tapewatch.headers.foreign import foreign_work, no_image
+from tapewatch.headers.noise import gain_of, readnoise_of
 from tapewatch.headers.times import start_of_exposure
 from tapewatch.headers.typerules import Rule, kind_by_rule, matches_glob, rule_to_add
 from tapewatch.headers.values import Cards, as_text, first_text, matches, number, pair
@@ -95,9 +96,7 @@ def classify(
         The frame is no raw image, not of these cameras, or a keyword is missing or its value
         makes no sense.
     """
-    camera = first_text(header, dialects.CAMERA_KEYWORDS)
-    if instruments and not any(matches_glob(camera, pattern) for pattern in instruments):
-        raise RejectedError(f"another camera: '{camera}', INSTRUMENT is {','.join(instruments)}")
+    _require_camera(header, instruments)
     if reason := foreign_work(header):
         raise RejectedError(reason)
     kind = kind_by_rule(path, rules) or _kind(path, header)
@@ -117,7 +116,15 @@ def classify(
         start=start,
         object=first_text(header, dialects.OBJECT_KEYWORDS),
         temperature=_temperature(header),
+        gain=gain_of(header),
+        readnoise=readnoise_of(header),
     )
+
+
+def _require_camera(header: Cards, instruments: Sequence[str]) -> None:
+    camera = first_text(header, dialects.CAMERA_KEYWORDS)
+    if instruments and not any(matches_glob(camera, pattern) for pattern in instruments):
+        raise RejectedError(f"another camera: '{camera}', INSTRUMENT is {','.join(instruments)}")
 
 
 def _kind(path: str, header: Cards) -> Kind:

@@ -138,6 +138,14 @@ TEMPERATURE_KEYWORDS = (
     *("SET-TEMP", "CCDSTEMP"),
 )
 
+# Gain, e-/ADU. GAIN means that only beside a read noise, as at NOAO and LCO: N.I.N.A. and others
+# write a setting of the camera there, and no read noise. ESO's GAIN is in ADU/e-, CONAD in e-/ADU
+# (by the noise of EFOSC2's flats, too).
+GAIN_KEYWORDS = ("EGAIN", "E-GAIN", "ESO DET OUT1 CONAD", "CCDGAIN")
+GAIN_BESIDE_READNOISE = "GAIN"
+INVERSE_GAIN_KEYWORDS = ("ESO DET OUT1 GAIN",)
+READNOISE_KEYWORDS = ("RDNOISE", "READNOIS", "CCDRON", "ESO DET OUT1 RON")  # e-
+
 # Settings in which frames and masters may not differ, where both name them. GAIN is a setting or
 # e-/ADU, as the program likes: frames that differ in either do not go together.
 SETTING_KEYWORDS = (

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tapewatch.headers.noise import noise_cards
 from tapewatch.headers.values import Cards, Value, as_text, number
-from tapewatch.model import BuildMaster, Frame, Kind, Master, Product
+from tapewatch.model import BuildMaster, Frame, Kind, Master, MasterNoise, Product
 
 INPUTS = "INPUTS"
 """EXTNAME of the table of a master's raw frames."""
@@ -36,13 +37,17 @@ class Provenance:
     history: tuple[str, ...]
 
 
-def of_master(job: BuildMaster, raw: Cards, recipe: str, version: str, now: str) -> Provenance:
+def of_master(
+    job: BuildMaster, noise: MasterNoise, raw: Cards, recipe: str, version: str, now: str
+) -> Provenance:
     """Describe a master; its header is that of its last frame, as in the notebook.
 
     Parameters
     ----------
     job : BuildMaster
         The master, its frames in order of DATE-OBS, and what was subtracted from them.
+    noise : MasterNoise
+        How they were combined, and what is known of their noise.
     raw : Cards
         Header of the last of the frames.
     recipe : str
@@ -72,7 +77,9 @@ def of_master(job: BuildMaster, raw: Cards, recipe: str, version: str, now: str)
     if master.kind is Kind.FLAT:
         cards["FILTER"] = (master.filter, "filter")
     cards |= _time_of(job.frames[-1], raw)
-    history = [f"tapewatch {version}: median of {len(job.frames)} {master.kind} frames"]
+    cards |= noise_cards(noise, master.kind)
+    how = as_text(cards["TWCOMB"][0])
+    history = [f"tapewatch {version}: {how} of {len(job.frames)} {master.kind} frames"]
     if bias is not None:
         cards["TWBIAS"] = (bias.id, "ID of the master bias subtracted")
         history.append(f"  each less {bias.path}")

@@ -4,12 +4,8 @@ The memory needed is that of one tile of every frame, whatever the frames' size:
 the frames are read once, for flats three times (twice for the median that normalises each).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
 
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
@@ -18,22 +14,13 @@ from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
-from tapewatch.jobs.workplace import (
-    STRIP,
-    load_master,
-    open_raw,
-    processing_time,
-)
-from tapewatch.model import BuildMaster, Kind, Report, Workplace
+from tapewatch.jobs.stack import Stack, Subtracted
+from tapewatch.jobs.workplace import load_master, master_noise, open_raw, processing_time
+from tapewatch.model import BuildMaster, Kind, MasterNoise, Report, Workplace
 from tapewatch.planning.identity import recipe_of_masters
-from tapewatch.science.calibrate import normalise_flat, subtract_bias
-from tapewatch.science.combine import frame_median, median, workspace
+from tapewatch.science.clip import FEWEST
 from tapewatch.science.quality import RunningStatistics
-
-Bias = NDArray[np.float32] | None
-
-# Pixels of a tile at most, of all frames together.
-_STACK = 1 << 22
+from tapewatch.science.variance import Noise
 
 
 def build_master(
@@ -64,87 +51,78 @@ def build_master(
     RejectedError
         A frame cannot be read, or does not have the shape or type of the others.
     """
-    bias = None if job.bias is None else load_master(place.output, job.bias)
-    with ExitStack() as stack:
-        frames = [stack.enter_context(open_raw(frame, place)) for frame in job.frames]
-        dtypes = {frame.dtype for frame in frames}
-        if len(dtypes) > 1:
-            names = " and ".join(sorted(str(dtype) for dtype in dtypes))
-            raise RejectedError(f"the frames of {job.master.stem} have pixels of types {names}")
-        inputs = [RunningStatistics() for _ in frames] if job.master.kind is Kind.FLAT else []
-        told = provenance.of_master(
-            job,
-            frames[-1].leading,
-            recipe_of_masters(place.treatment),
-            __version__,
-            processing_time(),
-        )
-        cards = product_cards(frames[-1].leading, told.cards, told.history)
+    now = processing_time()
+    subtracted = Subtracted(
+        bias=None if job.bias is None else load_master(place.output, job.bias),
+        dark=None if job.dark is None else load_master(place.output, job.dark),
+        dark_scale=job.master.dark_scale,
+    )
+    with ExitStack() as opened:
+        frames = [opened.enter_context(open_raw(frame, place)) for frame in job.frames]
+        _require_one_type(job, frames)
+        stack = Stack(job.master.kind, frames, subtracted, place.treatment, _camera(job))
+        cards = _cards(job, frames[-1], place, stack.noise(None), now)
+        structure = ProductStructure(frames[-1], cards, _unit(job.master.kind))
+        table, rows = table_plan(provenance.INPUTS, provenance.inputs_of(job))
         statistics = RunningStatistics()
         target = place.output / job.master.path
-        structure = ProductStructure(frames[-1], cards, {"BUNIT": told.cards["BUNIT"]})
-        table, rows = table_plan(provenance.INPUTS, provenance.inputs_of(job))
         with open_output(target, [*structure.hdus, table], attempt) as writer:
-            for start, tile in _combined(job.master.kind, frames, bias, inputs):
+            for start, tile in stack.combined():
                 writer.write(structure.image(frames[0].plane_at(start)), tile)
                 statistics.add(tile)
             writer.write(len(structure.hdus), rows)
-            writer.commit()
+            noise = stack.noise(_readnoise(job, place))
+            writer.commit({0: _cards(job, frames[-1], place, noise, now)})
     return Report(
         statistics.result(),
-        inputs=tuple(each.result() for each in inputs),
+        inputs=tuple(each.result() for each in stack.inputs),
         identities=tuple(frame.identity for frame in frames),
+        noise=noise,
+        warnings=_warnings(job, place),
     )
 
 
-def _combined(
-    kind: Kind, frames: Sequence[RawFrame], bias: Bias, inputs: Sequence[RunningStatistics]
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Combine tile by tile, with the first pixel of each.
-
-    Of flats, note the statistics as the notebook printed them.
-    """
-    levels = _levels(frames, bias) if kind is Kind.FLAT else []
-    size = max(min(STRIP, _STACK // len(frames)), 1)
-    work = None
-    for start, stop in frames[0].strips(size):
-        part = None if bias is None else bias[start:stop]
-        tiles: list[NDArray[np.number]] = [frame.physical(start, stop) for frame in frames]
-        if kind is Kind.FLAT:
-            tiles = [
-                normalise_flat(tile, part, level) for tile, level in zip(tiles, levels, strict=True)
-            ]
-            for statistics, tile in zip(inputs, tiles, strict=True):
-                statistics.add(tile)
-        bias_last = part is not None and kind is not Kind.FLAT and _commutes(tiles[0].dtype, part)
-        if part is not None and kind is not Kind.FLAT and not bias_last:
-            tiles = [subtract_bias(tile, part) for tile in tiles]
-        if work is None or work.dtype != tiles[0].dtype:
-            work = workspace(len(tiles), tiles[0].dtype)
-        combined = median(tiles, work)
-        if bias_last:
-            combined = subtract_bias(combined, part)
-        yield start, combined.astype(np.float32, copy=False)
+def _require_one_type(job: BuildMaster, frames: Sequence[RawFrame]) -> None:
+    dtypes = {frame.dtype for frame in frames}
+    if len(dtypes) > 1:
+        names = " and ".join(sorted(str(dtype) for dtype in dtypes))
+        raise RejectedError(f"the frames of {job.master.stem} have pixels of types {names}")
 
 
-def _levels(frames: Sequence[RawFrame], bias: Bias) -> list[np.floating]:
-    """Median of each flat less bias, ADU."""
+def _cards(
+    job: BuildMaster, last: RawFrame, place: Workplace, noise: MasterNoise, now: str
+) -> list[bytes]:
+    """Make the master's header, as many cards whatever is known of its noise."""
+    recipe = recipe_of_masters(place.treatment)
+    told = provenance.of_master(job, noise, last.leading, recipe, __version__, now)
+    history = (*told.history, *(f"  {warning}" for warning in _warnings(job, place)))
+    return product_cards(last.leading, told.cards, history)
 
-    def strips(frame: RawFrame) -> Iterator[NDArray[np.floating]]:
-        for start, stop in frame.strips(STRIP):
-            part = None if bias is None else bias[start:stop]
-            yield subtract_bias(frame.physical(start, stop), part)
 
-    return [frame_median(partial(strips, frame)) for frame in frames]
+def _unit(kind: Kind) -> dict[str, tuple[str, str]]:
+    return {"BUNIT": ("" if kind is Kind.FLAT else "adu", "unit of the pixels")}
 
 
-def _commutes(dtype: np.dtype[np.number], bias: NDArray[np.float32]) -> bool:
-    """Tell whether median(raw - bias) equals median(raw) - bias to the bit.
+def _camera(job: BuildMaster) -> Noise | None:
+    """Give gain and read noise where the header of the last frame tells both."""
+    frame = job.frames[-1]
+    if frame.gain is None or frame.readnoise is None:
+        return None
+    return Noise(frame.gain, frame.readnoise / frame.gain)
 
-    It does for integers of 8 and 16 bits and a bias of half-integers, as a median of such
-    integers is: every difference is exact in float32. The median of integers is far cheaper.
-    """
-    if dtype.kind not in "iu" or dtype.itemsize > 2:  # noqa: PLR2004  (bytes)
-        return False
-    doubled = bias * 2
-    return bool(np.array_equal(doubled, np.rint(doubled)))
+
+def _readnoise(job: BuildMaster, place: Workplace) -> float | None:
+    """Give the noise of frames without light, ADU: by their master, else by the header."""
+    unlit = job.bias or job.dark
+    if unlit is not None and (noise := master_noise(place.output, unlit).noise) is not None:
+        return noise
+    camera = _camera(job)
+    return None if camera is None else camera.readnoise
+
+
+def _warnings(job: BuildMaster, place: Workplace) -> tuple[str, ...]:
+    count = len(job.frames)
+    if place.treatment.combine != "sigclip" or count >= FEWEST:
+        return ()
+    why = f"COMBINE sigclip needs {FEWEST} frames or more, {job.master.stem} has {count}"
+    return (f"{why}: their median was taken",)

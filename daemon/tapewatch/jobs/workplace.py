@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tapewatch.errors import MasterLostError, NoSpaceError, RejectedError
 from tapewatch.fitsfile.read import RawFrame, open_frame
-from tapewatch.model import Frame, Master, Workplace
+from tapewatch.headers.noise import noise_of
+from tapewatch.model import Frame, Master, MasterNoise, Workplace
 
 # Pixels that are read, computed and written at a time: small enough to stay in the processor's
 # cache, large enough that the calls do not count.
@@ -135,3 +136,32 @@ def _read_master(path: Path, master: Master) -> NDArray[np.float32]:
         raise MasterLostError(f"{path} is gone", master.id) from error
     pixels.flags.writeable = False
     return pixels
+
+
+def master_noise(output: Path, master: Master) -> MasterNoise:
+    """Read from a master's header what was measured of its noise.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder.
+    master : Master
+        Which.
+
+    Returns
+    -------
+    MasterNoise
+
+    Raises
+    ------
+    MasterLostError
+        The file is gone, or is not that master any more.
+    """
+    path = output / master.path
+    try:
+        with open_frame(path) as stored:
+            if stored.leading.get("TWID") != master.id:
+                raise MasterLostError(f"{path} is not master {master.id} any more", master.id)
+            return noise_of(stored.leading)
+    except FileNotFoundError as error:
+        raise MasterLostError(f"{path} is gone", master.id) from error

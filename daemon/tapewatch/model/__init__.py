@@ -22,6 +22,7 @@ from tapewatch.model.masters import (
     Product,
     Recipe,
 )
+from tapewatch.model.noise import MasterNoise
 from tapewatch.model.pixels import MEANING_OF_BITS, Bit
 from tapewatch.model.sequences import LONGEST_GAP, Chain, FrameSequence, Tally
 from tapewatch.model.work import (
@@ -52,6 +53,7 @@ __all__ = [
     "Job",
     "Kind",
     "Master",
+    "MasterNoise",
     "MeasureFrame",
     "ObjectFrame",
     "Product",

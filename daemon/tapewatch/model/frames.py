@@ -115,6 +115,10 @@ class Frame:
         OBJECT, or empty.
     temperature : float or None
         Sensor temperature, degrees C: the reading where it is plausible, else the set-point.
+    gain : float or None
+        Of the camera, e-/ADU, where the header tells it.
+    readnoise : float or None
+        Of the camera, e-, where the header tells it.
     """
 
     path: str
@@ -126,6 +130,8 @@ class Frame:
     start: float
     object: str = ""
     temperature: float | None = None
+    gain: float | None = None
+    readnoise: float | None = None
 
     @property
     def folder(self) -> str:

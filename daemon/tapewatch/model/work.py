@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tapewatch.model.frames import Content, Frame, Identity, Statistics
 from tapewatch.model.masters import Master, Product, Recipe
+from tapewatch.model.noise import MasterNoise
 
 
 class Step(StrEnum):
@@ -95,6 +96,8 @@ class Report:
         Of each flat after bias and normalisation, as the notebook printed.
     identities : tuple of Identity
         Of the very files that were combined.
+    noise : MasterNoise or None
+        Of a master's frames.
     warnings : tuple of str
         What an observer should know of the quality of what was made, in words.
     seconds : float
@@ -108,6 +111,7 @@ class Report:
     product: Product | None = None
     inputs: tuple[Statistics, ...] = ()
     identities: tuple[Identity, ...] = ()
+    noise: MasterNoise | None = None
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     ended: float = 0.0
@@ -121,17 +125,24 @@ class Treatment:
     ----------
     saturation : float
         Saturation of raw pixels, ADU (SATU).
+    combine : str
+        How the frames of a set are combined: ``median`` or ``sigclip`` (COMBINE).
+    clipsig : tuple of float
+        Standard deviations below and above the median from which sigclip leaves a value out
+        (CLIPSIG).
     mask : bool
         Whether products have a mask (MASK).
     """
 
     saturation: float = 65535.0
+    combine: str = "median"
+    clipsig: tuple[float, float] = (3.0, 3.0)
     mask: bool = True
 
     @property
     def of_masters(self) -> tuple[object, ...]:
         """What of it decides the pixels of masters, too; part of their IDs."""
-        return ()
+        return () if self.combine == "median" else (self.combine, self.clipsig)
 
 
 @dataclass(frozen=True, slots=True)

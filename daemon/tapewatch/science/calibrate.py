@@ -52,9 +52,40 @@ def subtract_bias(raw: Pixels, bias: Master | None) -> NDArray[np.floating]:
     return np.subtract(raw, bias, dtype=working)
 
 
+@np.errstate(invalid="ignore", over="ignore")
+def subtract_dark(
+    image: NDArray[np.floating], dark: Master | None, dark_scale: float
+) -> NDArray[np.floating]:
+    """Subtract ``dark * dark_scale`` from an image in place, and return it.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        ADU, in the working precision.
+    dark : numpy.ndarray or None
+        Master dark of the same shape, float32, ADU; None where the step is left out.
+    dark_scale : float
+        Exposure time of the image over that of the dark.
+
+    Returns
+    -------
+    numpy.ndarray
+        `image`, ADU.
+    """
+    if dark is not None:
+        image -= np.multiply(dark, dark_scale, dtype=image.dtype)
+    return image
+
+
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
-def normalise_flat(raw: Pixels, bias: Master | None, level: np.floating) -> NDArray[np.floating]:
-    """Return ``(raw - bias) / level``.
+def normalise_flat(
+    raw: Pixels,
+    bias: Master | None,
+    level: np.floating,
+    dark: Master | None = None,
+    dark_scale: float = 1.0,
+) -> NDArray[np.floating]:
+    """Return ``((raw - bias) - dark * dark_scale) / level``.
 
     Parameters
     ----------
@@ -63,14 +94,18 @@ def normalise_flat(raw: Pixels, bias: Master | None, level: np.floating) -> NDAr
     bias : numpy.ndarray or None
         Master bias of the same shape, float32, ADU; None where the step is left out.
     level : numpy.floating
-        Median of the whole of ``raw - bias``, ADU, in the working precision.
+        Median of the whole of what is divided, ADU, in the working precision.
+    dark : numpy.ndarray or None
+        Master dark of the same shape, float32, ADU; None where flats are left with theirs.
+    dark_scale : float
+        Exposure time of the flat over that of the dark.
 
     Returns
     -------
     numpy.ndarray
         A new array in the working precision, relative to 1; inf or NaN where `level` is 0 or NaN.
     """
-    flat = subtract_bias(raw, bias)
+    flat = subtract_dark(subtract_bias(raw, bias), dark, dark_scale)
     flat /= level
     return flat
 
@@ -101,9 +136,7 @@ def calibrate(
         Where the arithmetic gives inf or NaN, it is NaN. Where the flat is negative, it is the
         finite value that the arithmetic gives.
     """
-    image = subtract_bias(raw, bias)
-    if dark is not None:
-        image -= np.multiply(dark, dark_scale, dtype=image.dtype)
+    image = subtract_dark(subtract_bias(raw, bias), dark, dark_scale)
     if flat is not None:
         image /= flat
     product = image.astype(np.float32, copy=False)

@@ -7,7 +7,7 @@ the MAD of few values is often small by chance. Of fewer than nine frames nothin
 for good reason: clipping at 3 standard deviations would never reject, or reject by chance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ _MAD_TO_SIGMA = 1.482602218505602  # 1 / norm.ppf(3 / 4), to the digits that ast
 _ADDED_EXACTLY = 256
 
 Floats = NDArray[np.floating]
+NoiseModel = Callable[[Floats], Floats | None]
+"""Noise of one frame, for the median of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,16 @@ class ClippedMean:
         self._limits = limits
         self._work: Pixels | None = None
 
-    def combine(self, frames: Sequence[Pixels], sigma: Floats | None = None) -> NDArray[np.float64]:
+    def combine(self, frames: Sequence[Pixels], noise: NoiseModel) -> NDArray[np.float64]:
         """Return the clipped mean of a tile, pixel by pixel.
 
         Parameters
         ----------
         frames : sequence of numpy.ndarray
             The same tile of every frame: (n,), of one native data type.
-        sigma : numpy.ndarray or None
-            (n,), noise of one frame by a model, in the unit of the frames; None: not known.
+        noise : callable
+            Gives the noise of one frame for the median of all, both in the unit of the frames;
+            None where it is not known.
 
         Returns
         -------
@@ -86,36 +89,32 @@ class ClippedMean:
             values = np.empty((len(frames), result[block].size), dtype)
             for value, frame in zip(values, frames, strict=True):
                 value[:] = frame[block]
-            model = None if sigma is None else sigma[block]
             finite = np.isfinite(values)
             if finite.all():
-                result[block] = self._clipped(values, model)
+                result[block] = self._clipped(values, noise)
             else:
-                result[block] = self._with_gaps(values, finite, model)
+                result[block] = self._with_gaps(values, finite, noise)
         return result
 
-    def _clipped(self, values: Floats, model: Floats | None) -> Floats:
-        rows = list(values)
-        center = median(rows, self._work)
+    def _clipped(self, values: Floats, noise: NoiseModel) -> Floats:
+        center = median(list(values), self._work)
         deviations = values - center
-        scale = median(list(np.abs(deviations)), self._work)
-        return self._mean(values, deviations, scale, model)
+        mad = median(list(np.abs(deviations)), self._work)
+        return self._mean(values, deviations, mad, noise(center))
 
-    def _with_gaps(self, values: Floats, finite: NDArray[np.bool_], model: Floats | None) -> Floats:
+    def _with_gaps(self, values: Floats, finite: NDArray[np.bool_], noise: NoiseModel) -> Floats:
         """Do the same where some frames have no value: those pixels by sorting."""
         result = np.full(values.shape[1], np.nan)
         whole = finite.all(axis=0)
         if whole.any():
-            parts = np.ascontiguousarray(values[:, whole])
-            result[whole] = self._clipped(parts, None if model is None else model[whole])
+            result[whole] = self._clipped(np.ascontiguousarray(values[:, whole]), noise)
         some = ~whole & finite.any(axis=0)
         if some.any():
             parts = np.where(finite, values, np.nan)[:, some]
-            deviations = parts - _nanmedian(parts)
-            scale = _nanmedian(np.abs(deviations))
-            result[some] = self._mean(
-                parts, deviations, scale, None if model is None else model[some]
-            )
+            center = _nanmedian(parts)
+            deviations = parts - center
+            mad = _nanmedian(np.abs(deviations))
+            result[some] = self._mean(parts, deviations, mad, noise(center))
         return result
 
     def _mean(

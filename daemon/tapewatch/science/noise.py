@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tapewatch.science.calibrate import Pixels
+
 Floats = NDArray[np.floating]
 
 SAMPLE = 1 << 13
@@ -74,7 +76,7 @@ class PairNoise:
     _levels: list[float] = field(default_factory=list)
     _tiles: int = 0
 
-    def add(self, tiles: Sequence[Floats]) -> None:
+    def add(self, tiles: Sequence[Pixels]) -> None:
         """Take in the same tile of every frame.
 
         Parameters
