@@ -65,7 +65,7 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         ("run", _run, "watch the folder and calibrate until stopped", False),
         ("once", _once, "process what the folder holds, and end", False),
         ("status", _status, "what became of every frame", True),
-        ("masters", _masters, "the masters: what of, how old, in use or not", True),
+        ("masters", _masters, "the masters: what of, how old, how good, and who uses them", True),
         ("why", _why, "the state of one frame or master, and the reason", True),
         ("verify", _verify, "make files again from what their headers name, and compare", True),
         ("mark", _mark, "call a frame or master bad, or good after all", False),
@@ -158,7 +158,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _masters(options: argparse.Namespace) -> int:
-    from tapewatch.commands.report import masters
+    from tapewatch.commands.masters import masters
 
     return masters(options)
 

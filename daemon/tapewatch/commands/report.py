@@ -1,4 +1,4 @@
-"""``tapewatch status`` and ``masters``: what the ledger knows, for a person or as JSON."""
+"""``tapewatch status``: what the ledger knows of every frame, for a person or as JSON."""
 
 import argparse
 import json
@@ -61,43 +61,6 @@ def status(options: argparse.Namespace) -> int:
     else:
         _print_status(records, masters, health)
     return 0 if settled else 1
-
-
-def masters(options: argparse.Namespace) -> int:
-    """Print the masters on disk.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        ``par``, ``workdir``, ``json``.
-
-    Returns
-    -------
-    int
-        0.
-    """
-    _, where = open_state(options)
-    with LedgerReader(Path(where.state)) as ledger:
-        records = ledger.masters()
-    if options.json:
-        print(json.dumps({"masters": [master_as_json(one) for one in records]}))
-        return 0
-    print_table(
-        ("MASTER", "FRAMES", "MEAN", "STD", "IN USE", "BUILT (UTC)", "FILE"),
-        (
-            (
-                _label(one),
-                str(len(one.master.inputs)),
-                f"{one.statistics.mean:.5g}",
-                f"{one.statistics.std:.4g}",
-                "yes" if one.in_use else "no",
-                moment(one.built_at),
-                one.master.path,
-            )
-            for one in records
-        ),
-    )
-    return 0
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tapewatch.commands.report import frame_as_json, master_as_json, moment, open_state
+from tapewatch.commands.masters import Shelf
+from tapewatch.commands.report import frame_as_json, moment, open_state
 from tapewatch.commands.subjects import find_subject
 from tapewatch.facts import gather
 from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
@@ -15,7 +16,6 @@ from tapewatch.model import Frame, Master
 from tapewatch.parameters import Parameters
 from tapewatch.parfile import printable
 from tapewatch.planning.decisions import PlannedSet
-from tapewatch.planning.marks import spread
 from tapewatch.planning.match import Match, why_worse
 from tapewatch.planning.plan import plan
 from tapewatch.planning.reasons import label
@@ -144,25 +144,15 @@ def _lines_of_set(one: Answer) -> list[str]:
 def _of_master(ledger: LedgerReader, record: MasterRecord) -> tuple[Answer, list[str]]:
     """Tell of a master: what it was made of, and what was made with it."""
     master = record.master
-    known = {one.master.id: one.master for one in ledger.masters()}
-    bad = spread(ledger.marks(), known.values()).get(master.id, "")
-    inputs = [_input(ledger, master, content) for content in master.inputs]
-    answer = master_as_json(record) | {
-        "label": label(master),
-        "bad": bad,
-        "bias": known[master.bias_id].path if master.bias_id in known else master.bias_id,
-        "dark": known[master.dark_id].path if master.dark_id in known else master.dark_id,
-        "inputs": inputs,
-        "masters_made_with_it": [
-            one.path for one in known.values() if master.id in {one.bias_id, one.dark_id}
-        ],
-        "frames_made_with_it": list(ledger.frames_made_with(master.id)),
-    }
-    use = bad or ("in use" if record.in_use else "not in use: a newer version is, or other STEPS")
+    answer = Shelf(ledger, time.time()).describe(record)
+    answer["frames_made_with_it"] = list(ledger.frames_made_with(master.id))
+    use = answer["bad"] or (
+        "in use" if record.in_use else "not in use: a newer version is, or other STEPS"
+    )
     lines = [
         f"{master.path}: {use}",
         f"  {label(master)}, built {moment(record.built_at)} UTC",
-        f"  of {_names(inputs, 'frame')}",
+        f"  of {_names(answer['inputs'], 'frame')}",
     ]
     lines += [f"  less {answer['bias']}"] if answer["bias"] else []
     scale = "" if master.dark_scale == 1 else f" x {master.dark_scale:g}"
@@ -170,12 +160,6 @@ def _of_master(ledger: LedgerReader, record: MasterRecord) -> tuple[Answer, list
     lines.append(f"  made with it: {_names(answer['masters_made_with_it'], 'master')}")
     lines.append(f"  made with it: {_names(answer['frames_made_with_it'], 'frame')}")
     return answer, lines
-
-
-def _input(ledger: LedgerReader, master: Master, content: str) -> str:
-    """Name the frame whose pixels went into a master; empty where none is known any more."""
-    paths = ledger.paths_with(content)
-    return min(paths, key=lambda path: (path.rpartition("/")[0] != master.folder, path), default="")
 
 
 def _names(names: Sequence[str], thing: str) -> str:

@@ -223,6 +223,15 @@ class LedgerReader:
         )
         return tuple(path for (path,) in found)
 
+    def products_by_master(self) -> dict[str, int]:
+        """Count the products that were made with each master: ID -> number."""
+        found = self._database.execute(
+            "SELECT used.value, count(*) FROM products,"
+            " json_each(json_array(product ->> '$.recipe.bias', product ->> '$.recipe.dark',"
+            " product ->> '$.recipe.flat')) AS used WHERE used.value != '' GROUP BY used.value"
+        )
+        return dict(found.fetchall())
+
     def content(self, path: str) -> str:
         """Give the hash of a frame's pixels; empty where they have not been read."""
         found = self._database.execute("SELECT data_hash FROM frames WHERE path = ?", (path,))
