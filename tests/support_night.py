@@ -52,7 +52,8 @@ NIGHTS = {
 }
 
 # What makes a daemon as quick as a test wants it.
-QUICK = {"SETTLE": 0.2, "RESCAN": 1, "SETQUIET": 1}
+# Frames wait for all of their masters, so that each is calibrated once.
+QUICK = {"SETTLE": 0.2, "RESCAN": 1, "SETQUIET": 1, "ONMISSING": "wait"}
 
 
 def set_sizes(night: Night) -> dict[str, int]:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import itertools
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,18 @@ from hypothesis import strategies as st
 from tapewatch.headers.values import Value
 from tapewatch.model import (
     CalibrationFrame,
+    Chain,
     Detector,
     Frame,
+    FrameSequence,
     Kind,
     Master,
     ObjectFrame,
     Product,
     Recipe,
+    State,
     Step,
+    Tally,
 )
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.planning.sets import CalibrationSet, find_sets
@@ -126,6 +132,55 @@ def calibrated(one: Frame, recipe: Recipe, content: tuple[str, str] = ("d", "h")
     return ObjectFrame(one, content, Product("product", f"w{one.name}", *content, recipe))
 
 
+def exposures(frames: Iterable[Frame]) -> list[list[Frame]]:
+    """Sort object frames into sequences: by what is alike, then wherever a gap is above 2 hours."""
+    alike = defaultdict(list)
+    for one in frames:
+        alike[one.folder, one.object, one.filter, one.detector].append(one)
+    found = []
+    for group in alike.values():
+        group.sort(key=lambda one: (one.start, one.path))
+        found.append([group[0]])
+        for before, one in itertools.pairwise(group):
+            if one.start - (before.start + before.exptime) > 2 * HOUR:
+                found.append([])
+            found[-1].append(one)
+    return found
+
+
+def sequences_of(
+    objects: Iterable[ObjectFrame],
+    states: Mapping[str, State] | None = None,
+    gone: Collection[str] = (),
+) -> tuple[FrameSequence, ...]:
+    """Sum up the sequences of object frames, as the ledger does; all are done if not said."""
+    known = {one.frame.path: one for one in objects}
+    return tuple(
+        _summed_up([known[one.path] for one in group], states, gone)
+        for group in exposures(one.frame for one in known.values())
+    )
+
+
+def _summed_up(
+    group: list[ObjectFrame], states: Mapping[str, State] | None, gone: Collection[str]
+) -> FrameSequence:
+    tallies = []
+    for one in group:
+        product = one.product
+        chain = None
+        if product is not None and not product.recipe.provisional:
+            chain = Chain.of(product.recipe)
+        path, temperature = one.frame.path, one.frame.temperature
+        if chain is not None or path not in gone:
+            state = State.DONE if states is None else states.get(path, State.SEEN)
+            of_one = one.frame.exptime, chain, state, path in gone, 1, temperature, temperature
+            tallies.append(Tally(*of_one))
+    last = group[-1].frame
+    ended = last.start + last.exptime
+    of_all = last.folder, last.series, group[0].frame.start, last.start, ended, last
+    return FrameSequence(*of_all, tuple(tallies))
+
+
 DETECTORS = (CAMERA, CAMERA, CAMERA, Detector("ZWO", (4, 4), (2, 2)))
 SETTINGS = ((), (("GAIN", "1"),), (("GAIN", "2"),), (("GAIN", "1"), ("READOUTM", "Fast")))
 # Around TEMPTOL 2, around 0.1 % of an exposure, around SETGAP 18 hours.
@@ -217,6 +272,8 @@ policies = st.builds(
     steps=st.sampled_from(
         (tuple(Step), tuple(Step), (Step.BIAS, Step.FLAT), (Step.DARK, Step.FLAT), (Step.FLAT,))
     ),
+    provisional=st.booleans(),
+    pincal=st.sampled_from((True, True, False)),
     maxage=st.sampled_from(((90.0, 90.0, 14.0), (0.0, 0.0, 0.0), (0.5, 0.5, 0.5))),
 )
 """Parameters in which sets and matching differ."""

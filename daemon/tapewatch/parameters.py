@@ -66,6 +66,12 @@ class Parameters:
         Oldest bias, dark and flat of another folder, days; 0: any.
     mask : bool
         Whether products have a mask.
+    provisional : bool
+        Whether object frames without all of their masters are calibrated as far as can be.
+    pincal : bool
+        Whether all frames of a sequence keep the same masters.
+    recal : bool
+        Whether frames whose masters were superseded are calibrated anew.
     longitude : float or None
         Of the telescope, degrees east.
     allbin : bool
@@ -122,6 +128,9 @@ class Parameters:
     temptol: float
     maxage: tuple[float, float, float]
     mask: bool
+    provisional: bool
+    pincal: bool
+    recal: bool
     longitude: float | None
     allbin: bool
     instruments: tuple[str, ...]

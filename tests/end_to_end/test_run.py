@@ -133,6 +133,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def test_a_rewritten_header_goes_into_the_product_and_changes_nothing_else(live: Live) -> None:
     name = live.next_object()
     exposure = next(one for one in exposures(NIGHT) if one.name == name)
+    live.see_it_catch_up()
     masters = states_below(live.folder, "masters/*") | states_below(live.folder, "w[bdf]*.fits")
     others = states_below(live.folder, "wM13*.fit")
     others.pop(f"w{name}")

@@ -64,7 +64,7 @@ def par(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(raw, folder / "M13_V_0001.fit")
     fits.setval(folder / "M13_V_0001.fit", "FILTER", value="V")
     (folder / "notes\n\x1b[31m.fits").write_text("clouds after midnight\n" * 200)
-    par = write_par(folder, MINFREE=0, WORKERS=1)
+    par = write_par(folder, MINFREE=0, WORKERS=1, ONMISSING="wait")
     assert tapewatch("once", par).code == 0
     return par
 

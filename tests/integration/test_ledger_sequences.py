@@ -1,9 +1,6 @@
 """Sequences found by index are those one sees in all frames; files of older schemas come along."""
 
-import itertools
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,29 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support_ledger import EVENING, STATISTICS, a_frame, a_product, an_identity, finish, take
+from support_planning import exposures
 from tapewatch.errors import FatalError
 from tapewatch.ledger import Ledger, LedgerReader
 from tapewatch.model import Content, Frame, Kind, Recipe, Report, State
 
 HOUR = 3600.0
 NEW_COLUMNS = ("gone", "series", "exptime", "temperature", "opens", "chain")
-
-
-def exposures(frames: Iterable[Frame]) -> set[frozenset[str]]:
-    """Sort frames into sequences: by what is alike, then wherever the gap is above two hours."""
-    alike = defaultdict(list)
-    for one in frames:
-        if one.kind is Kind.OBJECT:
-            alike[one.folder, one.object, one.filter, one.detector].append(one)
-    found = []
-    for group in alike.values():
-        group.sort(key=lambda one: (one.start, one.path))
-        found.append([group[0]])
-        for before, one in itertools.pairwise(group):
-            if one.start - (before.start + before.exptime) > 2 * HOUR:
-                found.append([])
-            found[-1].append(one)
-    return {frozenset(one.path for one in group) for group in found}
 
 
 nights = st.lists(
@@ -65,7 +46,8 @@ def test_the_ledger_finds_the_sequences_that_all_frames_make_together(
             path = f"{number % 2}/{number}.fits"
             ledger.drop(path)
             there.pop(path, None)
-        expected = exposures(there.values())
+        objects = [one for one in there.values() if one.kind is Kind.OBJECT]
+        expected = [{one.path for one in group} for group in exposures(objects)]
         found = [one for folder in "01" for one in ledger.sequences(folder)]
         members = [frozenset(each.frame.path for each in ledger.members(one)) for one in found]
         assert sorted(map(sorted, members)) == sorted(map(sorted, expected))

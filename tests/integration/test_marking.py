@@ -151,7 +151,7 @@ def test_a_mark_survives_a_restart_and_a_touch(night: Path) -> None:
         assert one.objects() == ["m13-2.fits"]
     mark(night, "good", "m13-1.fits", "flat-0.fits", "bias-0.fits")
     with station(night) as one:
-        one.service._foreman.plan_all()
+        one.service._foreman.planner.plan_all()
         one.look()
         assert set(one.states().values()) == {"done"}
 

@@ -166,7 +166,7 @@ def test_products_whose_masters_are_gone_for_good_are_named_no_more(tmp_path: Pa
             path.unlink()
         at.look()
         assert at.objects() == ["y.fits"]
-        assert at.states()["x.fits"] == "waiting"
+        assert at.states()["x.fits"] == "provisional"  # by the dark and the flat that are there
 
 
 def test_an_output_folder_that_is_gone_is_waited_for_and_nothing_is_forgotten(

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support_planning import NOW, frame, palettes, parameters, policies
+from support_planning import (
+    NOW,
+    exposures,
+    frame,
+    palettes,
+    parameters,
+    policies,
+    sequences_of,
+)
 from tapewatch.model import (
     BuildMaster,
     CalibrateFrame,
@@ -29,6 +37,7 @@ from tapewatch.planning.decisions import Facts, Plan
 from tapewatch.planning.names import product_path
 from tapewatch.planning.plan import plan
 
+MARKED = "marked bad"
 MOST_ROUNDS = 12  # of planning and working, until nothing is left to do
 GREENWICH = 0.0  # an OBSLON: with it the night has an end
 
@@ -44,7 +53,10 @@ class File:
 
 @dataclass
 class World:
-    """A folder, a daemon and its ledger, in which time passes only when told."""
+    """A folder, a daemon and its ledger, in which time passes only when told.
+
+    Object frames that are gone leave their products behind.
+    """
 
     parameters: Parameters
     now: float = NOW
@@ -57,6 +69,8 @@ class World:
     states: dict[str, State] = field(default_factory=dict)
     stems: dict[str, str] = field(default_factory=dict)
     running: list[Job] = field(default_factory=list)
+    bad: set[str] = field(default_factory=set)
+    files_gone: set[str] = field(default_factory=set)
 
     def arrive(self, file: File) -> None:
         """Take a file that came, or came anew with another header."""
@@ -79,7 +93,11 @@ class World:
         in_use = frozenset(one.id for one in here if one.id in self.in_use)
         return Facts(
             calibration=tuple(c for c in self.calibration.values() if c.frame.folder == folder),
-            objects=tuple(o for o in self.objects.values() if o.frame.folder == folder),
+            objects=tuple(
+                one
+                for path, one in self.objects.items()
+                if one.frame.folder == folder and path not in self.files_gone
+            ),
             masters=here,
             in_use=in_use,
             elsewhere=tuple(
@@ -87,7 +105,13 @@ class World:
                 for one in self.masters.values()
                 if one.folder != folder and one.id in self.in_use
             ),
+            sequences=sequences_of(
+                (one for one in self.objects.values() if one.frame.folder == folder),
+                self.states,
+                self.files_gone,
+            ),
             failures=self.failures,
+            bad=dict.fromkeys(self.bad, MARKED),
         )
 
     def plan(self, *, finish: bool = False) -> list[Plan]:
@@ -97,7 +121,7 @@ class World:
             facts = self.facts(folder)
             made = plan(facts, self.parameters, self.now, finish=finish)
             assert made == plan(facts, self.parameters, self.now, finish=finish)
-            assert made.look_again is None or made.look_again > self.now
+            assert all(moment > self.now for moment in moments([made]))
             self.in_use -= facts.in_use
             self.in_use |= {one.id for one in made.kept}
             self.in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
@@ -144,7 +168,8 @@ class World:
         ids = {job.recipe.bias, job.recipe.dark, job.recipe.flat} - {""}
         assert {one.id for one in job.masters} == ids
         path, content = job.frame.path, self._content(job.frame.path)
-        product = Product("id", product_path(job.frame.path), *content, job.recipe)
+        place = product_path(job.frame.path, provisional=job.recipe.provisional)
+        product = Product("id", place, *content, job.recipe)
         self.objects[path] = replace(self.objects[path], content=content, product=product)
 
     def settle(self, *, finish: bool = False) -> float | None:
@@ -153,7 +178,7 @@ class World:
             before = set(self.in_use)
             plans = self.start(finish=finish)
             if not self.running and self.in_use == before:
-                return min((one.look_again for one in plans if one.look_again), default=None)
+                return min(moments(plans), default=None)
             while self.running:
                 self.end(0)
         raise AssertionError(f"more to do after {MOST_ROUNDS} rounds: {self.plan(finish=finish)}")
@@ -179,6 +204,13 @@ class World:
         """Give the plain names of the masters in use."""
         used = [self.masters[one] for one in self.in_use]
         return {one.path: self.stems[one.set_id] for one in used if one.set_id in self.stems}
+
+
+def moments(plans: Iterable[Plan]) -> list[float]:
+    """Give when time alone will change plans."""
+    found = [one.look_again for one in plans]
+    found += [each.look_again for one in plans for each in one.sequences]
+    return [one for one in found if one is not None]
 
 
 @st.composite
@@ -239,19 +271,48 @@ def assert_same_products(live: World, other: World) -> None:
     """See that every frame that can be calibrated is, in the same way; the others wait.
 
     Where a frame cannot be calibrated by the masters at the end, there may have been one before a
-    further frame split or changed its set: the product made then stays, and is called stale.
+    further frame split or changed its set: the product made then stays, and is called stale. So do
+    those of its sequence: all of its frames are redone, or none.
     """
     products = other.recipes()
-    undone = {path for path, recipe in products.items() if recipe is None}
-    assert {path: live.states[path] for path in other.states if path not in undone} == {
-        path: state for path, state in other.states.items() if path not in undone
+    undone = {path for path, recipe in products.items() if not whole(recipe)}
+    kept = {path for path in undone if whole(live.recipes()[path])}
+    if live.parameters.pincal:
+        for group in exposures(one.frame for one in live.objects.values()):
+            if not kept.isdisjoint(one.path for one in group):
+                kept |= {one.path for one in group}
+    assert {path: live.states[path] for path in other.states if path not in kept} == {
+        path: state for path, state in other.states.items() if path not in kept
     }
-    assert {path: live.recipes()[path] for path in products if path not in undone} == {
-        path: recipe for path, recipe in products.items() if path not in undone
+    assert {path: live.recipes()[path] for path in products if path not in kept} == {
+        path: recipe for path, recipe in products.items() if path not in kept
     }
-    for path in undone:
-        made = live.recipes()[path] is not None
-        assert live.states[path] is (State.STALE if made else State.WAITING)
+    for path in kept & undone:
+        expected = State.STALE if whole(live.recipes()[path]) else other.states[path]
+        assert live.states[path] is expected
+    assert_no_mixed_sequence(live)
+
+
+def whole(recipe: Recipe | None) -> bool:
+    """Tell whether a product is there, and not provisional."""
+    return recipe is not None and not recipe.provisional
+
+
+def assert_no_mixed_sequence(world: World) -> None:
+    """See that all products of a sequence were made by the same masters, or are flagged."""
+    if not world.parameters.pincal:
+        return
+    for group in exposures(one.frame for one in world.objects.values()):
+        products = [(one, world.objects[one.path].product) for one in group]
+        made = [
+            (one.exptime, product.recipe)
+            for one, product in products
+            if product is not None and whole(product.recipe)
+        ]
+        if not any("MIXED" in recipe.flags for _, recipe in made):
+            assert len({(recipe.bias, recipe.flat) for _, recipe in made}) <= 1
+            darks = {(exptime, recipe.dark) for exptime, recipe in made}
+            assert len(darks) == len({exptime for exptime, _ in made})
 
 
 @given(nights(), policies, st.data())
@@ -296,7 +357,12 @@ def test_it_all_comes_to_rest_whatever_changes_vanishes_or_cannot_be_combined(
         if data.draw(st.booleans()):
             world.settle()
     world.rest()
-    assert set(world.states.values()) <= {State.DONE, State.WAITING, State.STALE}
+    assert set(world.states.values()) <= {
+        State.DONE,
+        State.WAITING,
+        State.STALE,
+        State.PROVISIONAL,
+    }
     for one in world.objects.values():
         if world.states[one.frame.path] is State.DONE:
             assert one.product is not None

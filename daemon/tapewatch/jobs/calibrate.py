@@ -59,7 +59,7 @@ def calibrate_frame(
     """
     now = processing_time()
     statistics, saturated = RunningStatistics(), 0
-    target = place.output / product_path(job.frame.path)
+    target = place.output / product_path(job.frame.path, provisional=job.recipe.provisional)
     with open_raw(job.frame, place) as raw:
         correction, sampler = correction_of(job, place, raw.pixels), Sampler(raw.stacked)
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
@@ -95,7 +95,7 @@ def _doubts(job: CalibrateFrame, sampler: Sampler, saturation: float) -> tuple[s
 
 def _product(job: CalibrateFrame, raw: RawFrame, data_hash: str) -> Product:
     made_of = (data_hash, raw.header_hash, job.recipe)
-    path = product_path(job.frame.path)
+    path = product_path(job.frame.path, provisional=job.recipe.provisional)
     return Product(identify(*made_of), path, data_hash, raw.header_hash, job.recipe)
 
 

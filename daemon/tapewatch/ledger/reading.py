@@ -84,6 +84,16 @@ class LedgerReader:
             for text, data_hash, arrived, profile in found
         )
 
+    def reads_elsewhere(self, folder: str) -> bool:
+        """Tell whether calibration frames of other folders have yet to be read."""
+        found = self._database.execute(
+            "SELECT EXISTS (SELECT 1 FROM frames WHERE data_hash IS NULL AND identity IS NOT NULL"
+            " AND kind IN (SELECT value FROM json_each(?)) AND folder <> ?"
+            " AND state NOT IN (SELECT value FROM json_each(?)))",
+            (json.dumps(_CALIBRATION), folder, json.dumps(_SET_ASIDE)),
+        )
+        return bool(found.fetchone()[0])
+
     def object_frames(self, folder: str, *, finished: bool = False) -> tuple[ObjectFrame, ...]:
         """Give the object frames of a folder that wait for work; with `finished`, done ones too."""
         aside = _SET_ASIDE if finished else (*_SET_ASIDE, State.DONE)
@@ -112,18 +122,20 @@ class LedgerReader:
         """Give the sequences of a folder's object frames."""
         return tuple(sequences.of_folder(self._database, folder))
 
-    def members(self, sequence: FrameSequence) -> tuple[ObjectFrame, ...]:
-        """Give the object frames of a sequence that are there and usable."""
+    def members(
+        self, sequence: FrameSequence, states: Iterable[State] = tuple(State)
+    ) -> tuple[ObjectFrame, ...]:
+        """Give the object frames of a sequence that are there, usable and in some states."""
         found = self._database.execute(
             "SELECT frame, data_hash, header_hash, product FROM object_frames"
             " WHERE folder = ? AND series = ? AND start BETWEEN ? AND ?"
-            " AND identity IS NOT NULL AND state NOT IN (SELECT value FROM json_each(?))",
+            " AND identity IS NOT NULL AND state IN (SELECT value FROM json_each(?))",
             (
                 sequence.folder,
                 sequence.series,
                 sequence.first,
                 sequence.last,
-                json.dumps(_SET_ASIDE),
+                json.dumps([one for one in states if one not in _SET_ASIDE]),
             ),
         )
         return tuple(rows.read_object_frame(*row) for row in found)
@@ -131,14 +143,16 @@ class LedgerReader:
     def finished_objects(self, folder: str) -> tuple[str, ...]:
         """Give the names of a folder's products less their ``w``, in order of exposure.
 
+        Provisional ones are none of these.
         Of products with the same pixels, as of a frame that was renamed or copied, one is given:
         that of a raw frame that is there. Those of frames that are marked bad are left out.
         """
         found = self._database.execute(
             "SELECT products.path, data_hash FROM frames"
             " JOIN products ON products.frame = frames.path"
-            " WHERE folder = ? AND kind = ? AND NOT EXISTS (SELECT 1 FROM marks"
-            " WHERE subject = frames.path OR marks.data_hash = frames.data_hash)"
+            " WHERE folder = ? AND kind = ? AND chain IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM marks WHERE subject = frames.path"
+            " OR marks.data_hash = frames.data_hash)"
             " ORDER BY start, identity IS NULL, name",
             (folder, Kind.OBJECT),
         )

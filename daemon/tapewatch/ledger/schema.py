@@ -46,6 +46,7 @@ CREATE INDEX frames_by_name ON frames (folder, lower(name));
 CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
 CREATE INDEX frames_by_content ON frames (data_hash);
+CREATE INDEX frames_unread ON frames (kind, folder) WHERE data_hash IS NULL;
 -- All that is asked of a sequence, so that the rows themselves need not be read.
 CREATE INDEX frames_by_series
     ON frames (folder, series, start, path, exptime, chain, gone, state, temperature);

@@ -7,6 +7,7 @@ itself and of the next at most, so that it costs little, however many there are.
 import sqlite3
 from collections.abc import Iterator
 
+from tapewatch.ledger import rows
 from tapewatch.model import LONGEST_GAP, Chain, Frame, FrameSequence, Kind, State, Tally
 
 _OPENS = """
@@ -25,16 +26,22 @@ _OPENS_FROM_HERE = f"""
 """  # noqa: S608
 # Of a raw file that was renamed or copied the one that is there counts.
 _GONE = """
-    gone = 1 AND NOT EXISTS (
+    (gone = 1 AND NOT EXISTS (
         SELECT 1 FROM frames AS own JOIN frames AS other USING (data_hash)
         WHERE own.path = frames.path AND other.folder = frames.folder AND other.gone = 0
         AND other.series = frames.series
+    )) OR state IN ('failed', 'stalled', 'rejected')
+"""
+# What a person marked bad is no concern of its fellows.
+_MARKED = """
+    state = 'rejected' AND EXISTS (
+        SELECT 1 FROM frames AS own WHERE own.path = frames.path AND own.left_out
     )
 """
 _TALLIES = f"""
     SELECT exptime, chain, state, {_GONE} AS lost, count(*), min(temperature), max(temperature)
     FROM frames WHERE folder = ? AND series = ? AND start >= ? AND start < ?
-    AND (gone = 0 OR chain IS NOT NULL) GROUP BY exptime, chain, state, lost
+    AND (gone = 0 OR chain IS NOT NULL) AND NOT ({_MARKED}) GROUP BY exptime, chain, state, lost
 """  # noqa: S608
 
 
@@ -138,9 +145,11 @@ def _read(
             _TALLIES, (folder, series, first, until)
         )
     )
-    last, ended = database.execute(
-        "SELECT start, start + exptime FROM frames WHERE folder = ? AND series = ?"
+    (text,) = database.execute(
+        "SELECT frame FROM frames WHERE folder = ? AND series = ?"
         " AND start >= ? AND start < ? ORDER BY start DESC, path DESC LIMIT 1",
         (folder, series, first, until),
     ).fetchone()
-    return FrameSequence(folder, series, first, last, ended, tallies)
+    example = rows.read_frame(text)
+    ended = example.start + example.exptime
+    return FrameSequence(folder, series, first, example.start, ended, example, tallies)

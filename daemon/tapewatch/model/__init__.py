@@ -17,6 +17,7 @@ from tapewatch.model.frames import (
     Statistics,
 )
 from tapewatch.model.masters import (
+    PROVISIONAL,
     Master,
     ObjectFrame,
     Product,
@@ -39,6 +40,7 @@ from tapewatch.model.work import (
 __all__ = [
     "LONGEST_GAP",
     "MEANING_OF_BITS",
+    "PROVISIONAL",
     "UNDECIDED",
     "Bit",
     "BuildMaster",

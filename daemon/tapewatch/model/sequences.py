@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tapewatch.model.frames import State
+from tapewatch.model.frames import Frame, State
 from tapewatch.model.masters import Recipe
 
 LONGEST_GAP: Final = 7200.0
@@ -51,7 +51,8 @@ class Tally:
     state : State
         Where they stand.
     gone : bool
-        Their raw files are gone, and are not there under another name either.
+        Their products cannot be made anew: the raw files are gone, and not there under another
+        name either, or were given up.
     frames : int
         How many they are.
     coldest, warmest : float or None
@@ -81,6 +82,8 @@ class FrameSequence:
         Start of the first and of the last exposure, seconds since 1970.
     ended : float
         End of the last exposure, seconds since 1970.
+    example : Frame
+        The last one.
     tallies : tuple of Tally
         Its frames, summed up.
     """
@@ -90,4 +93,9 @@ class FrameSequence:
     first: float
     last: float
     ended: float
+    example: Frame
     tallies: tuple[Tally, ...]
+
+    def holds(self, frame: Frame) -> bool:
+        """Tell whether a frame, whose folder and series are these, is one of its frames."""
+        return self.first <= frame.start <= self.last

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tapewatch.model import CalibrationFrame, Job, Kind, Master, ObjectFrame, State
+from tapewatch.model import CalibrationFrame, FrameSequence, Job, Kind, Master, ObjectFrame, State
 from tapewatch.planning.match import Match
 from tapewatch.planning.misfits import Doubt
 from tapewatch.planning.sets import CalibrationSet
@@ -25,12 +25,18 @@ class Facts:
         IDs of those that are in use now.
     elsewhere : tuple of Master
         Masters in use in other folders.
+    pinned : tuple of Master
+        Further masters of which products of these frames' sequences were made.
+    sequences : tuple of FrameSequence
+        Those of the object frames, or all of the folder.
     failures : mapping of str to str
         Master ID -> why building it was given up.
     bad : mapping of str to str
         What nothing may be made with, and why: path and data hash of a raw frame, ID of a master.
     seen : frozenset of Kind
         Kinds of which a frame was ever seen, in the whole watched tree.
+    busy_elsewhere : bool
+        Calibration frames of other folders are being read or combined.
     """
 
     calibration: tuple[CalibrationFrame, ...] = ()
@@ -38,9 +44,12 @@ class Facts:
     masters: tuple[Master, ...] = ()
     in_use: frozenset[str] = frozenset()
     elsewhere: tuple[Master, ...] = ()
+    pinned: tuple[Master, ...] = ()
+    sequences: tuple[FrameSequence, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     bad: Mapping[str, str] = field(default_factory=dict)
     seen: frozenset[Kind] = frozenset(Kind)
+    busy_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,28 @@ class PlannedSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedSequence:
+    """What was decided on a sequence as a whole.
+
+    Parameters
+    ----------
+    sequence : FrameSequence
+        The sequence.
+    overtaken : tuple of State
+        Frames of it that are in these states are to be decided on, for they may be so no more.
+    redoing : int or None
+        How many of its products were made anew; None unless others are still to be.
+    look_again : float or None
+        When time alone will change the decision, seconds since 1970.
+    """
+
+    sequence: FrameSequence
+    overtaken: tuple[State, ...] = ()
+    redoing: int | None = None
+    look_again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do, and where every frame of the folder stands.
 
@@ -107,7 +138,9 @@ class Plan:
     matches : mapping of str to mapping of Kind to Match
         For each object frame the master chosen of each kind, and those turned down.
     look_again : float or None
-        When time alone will change the plan, seconds since 1970.
+        When time alone will change the sets, seconds since 1970.
+    sequences : tuple of PlannedSequence
+        What was decided on the sequences.
     """
 
     jobs: tuple[Job, ...] = ()
@@ -116,3 +149,4 @@ class Plan:
     kept: tuple[Master, ...] = ()
     matches: Mapping[str, Mapping[Kind, Match]] = field(default_factory=dict)
     look_again: float | None = None
+    sequences: tuple[PlannedSequence, ...] = ()

@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from tapewatch.model import Kind
 from tapewatch.planning.sets import CalibrationSet
 
+PROVISIONAL_FOLDER = "provisional"
+"""Folder of provisional products, in that of the frames."""
+
 _CLEAN = re.compile(r"[^A-Za-z0-9._+-]")
 _MOST_DECIMALS = 6
 _LONGEST_FILTER = 40  # a file name has room for 255 bytes in all
@@ -33,13 +36,15 @@ def product_name(raw_name: str) -> str:
     return f"w{raw_name}"
 
 
-def product_path(path: str) -> str:
+def product_path(path: str, *, provisional: bool = False) -> str:
     """Path of a frame's product.
 
     Parameters
     ----------
     path : str
         Of the raw frame, relative to the watched folder.
+    provisional : bool
+        It is made without all of its masters, and goes beside the place of the real one.
 
     Returns
     -------
@@ -47,7 +52,8 @@ def product_path(path: str) -> str:
         Relative to the output folder.
     """
     folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}{product_name(name)}"
+    place = f"{PROVISIONAL_FOLDER}/" if provisional else ""
+    return f"{folder}{slash}{place}{product_name(name)}"
 
 
 def names_of_twins(path: str) -> tuple[str, ...]:

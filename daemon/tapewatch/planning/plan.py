@@ -9,15 +9,23 @@ done it plans nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tapewatch.model import CalibrationFrame, Kind, MeasureFrame, State
+from tapewatch.model import (
+    CalibrationFrame,
+    FrameSequence,
+    Kind,
+    MeasureFrame,
+    ObjectFrame,
+    State,
+)
 from tapewatch.parameters import Parameters
-from tapewatch.planning.decisions import Facts, Plan, PlannedSet, Verdict
+from tapewatch.planning.consensus import Stock
+from tapewatch.planning.decisions import Facts, Plan, PlannedSequence, PlannedSet, Verdict
 from tapewatch.planning.identity import recipe_of_products
 from tapewatch.planning.marks import badness
-from tapewatch.planning.match import find_master
 from tapewatch.planning.misfits import words
 from tapewatch.planning.objects import plan_object
-from tapewatch.planning.reasons import waits_for
+from tapewatch.planning.reasons import comes_soon, waits_for
+from tapewatch.planning.sequences import Decision, decide, masters_for
 from tapewatch.planning.versions import kept, plan_sets
 
 
@@ -51,27 +59,63 @@ def plan(
         Jobs, states and reasons.
     """
     made = known or _plan_calibration(facts, parameters, now, finish=finish)
-    usable = [one.master for one in made.sets if one.master is not None]
-    usable += [*made.kept, *facts.elsewhere]
-    usable += [one for one in facts.masters if one.id in facts.bad]  # to say why they are not used
+    stock = _stock(facts, made, parameters)
     jobs = [] if known else [*made.jobs]
     verdicts = [] if known else [*made.verdicts]
-    kinds = [Kind(step) for step in parameters.steps]
-    recipe_id = recipe_of_products(parameters.steps, parameters.treatment)
+    decided = []
+    if parameters.pincal:
+        decided = [(one, decide(one, stock, now, finish=finish)) for one in facts.sequences]
     matches = {}
-    for one in facts.objects:
+    for one, decision in _with_decisions(facts.objects, decided):
         if reason := badness(one, facts.bad):
             verdicts.append(Verdict(one.frame.path, State.REJECTED, reason))
             continue
-        found = {
-            kind: find_master(kind, one.frame, usable, parameters, facts.bad) for kind in kinds
-        }
+        found = masters_for(one.frame, decision, stock)
         matches[one.frame.path] = found
         waiting = waits_for(one.frame, found, made.sets, parameters, facts.seen)
-        job, verdict = plan_object(one, found, waiting, recipe_id)
+        soon = facts.busy_elsewhere or comes_soon(one.frame, found, made.sets, parameters)
+        job, verdict = plan_object(one, found, waiting, decision, stock, soon=soon)
         verdicts.append(verdict)
         jobs += [] if job is None else [job]
-    return replace(made, jobs=tuple(jobs), verdicts=tuple(verdicts), matches=matches)
+    return replace(
+        made,
+        jobs=tuple(jobs),
+        verdicts=tuple(verdicts),
+        matches=matches,
+        sequences=tuple(_planned(sequence, decision) for sequence, decision in decided),
+    )
+
+
+def _with_decisions(
+    objects: Sequence[ObjectFrame], decided: Sequence[tuple[FrameSequence, Decision]]
+) -> Iterator[tuple[ObjectFrame, Decision | None]]:
+    """Give object frames with the decisions on their sequences."""
+    by_series: dict[str, list[tuple[FrameSequence, Decision]]] = {}
+    for sequence, decision in decided:
+        by_series.setdefault(sequence.series, []).append((sequence, decision))
+    for one in objects:
+        of_series = by_series.get(one.frame.series, ()) if by_series else ()
+        yield one, next((each for whole, each in of_series if whole.holds(one.frame)), None)
+
+
+def _planned(sequence: FrameSequence, decision: Decision) -> PlannedSequence:
+    overtaken = decision.overtaken(sequence)
+    return PlannedSequence(sequence, overtaken, decision.redoing, decision.look_again)
+
+
+def _stock(facts: Facts, made: Plan, parameters: Parameters) -> Stock:
+    """Gather the masters that object frames may get."""
+    of_sets = [one.master for one in made.sets if one.master is not None]
+    bad = [one for one in facts.masters if one.id in facts.bad]  # to say why they are not used
+    known = (*facts.masters, *facts.elsewhere, *facts.pinned)
+    return Stock(
+        usable=(*of_sets, *made.kept, *facts.elsewhere, *bad),
+        known={one.id: one for one in known},
+        bad=facts.bad,
+        kinds=tuple(Kind(step) for step in parameters.steps),
+        parameters=parameters,
+        recipe_id=recipe_of_products(parameters.steps, parameters.treatment),
+    )
 
 
 def _plan_calibration(facts: Facts, parameters: Parameters, now: float, *, finish: bool) -> Plan:

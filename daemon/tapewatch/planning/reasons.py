@@ -73,6 +73,42 @@ def waits_for(
     return f"waits: {'; '.join(waits)}{advice(lacking, parameters, seen)}"
 
 
+def comes_soon(
+    frame: Frame,
+    found: Mapping[Kind, Match],
+    sets: Sequence[PlannedSet],
+    parameters: Parameters,
+) -> bool:
+    """Tell whether a master for a frame may be there in seconds: combined, or its frames are read.
+
+    Parameters
+    ----------
+    frame : Frame
+        The object frame.
+    found : mapping of Kind to Match
+        Master of each kind that it needs.
+    sets : sequence of PlannedSet
+        The folder's calibration sets.
+    parameters : Parameters
+        STEPS and DARKSCALE.
+
+    Returns
+    -------
+    bool
+        Then it is not worth while to do without.
+    """
+    if any(match.master is not None and not match.master.built for match in found.values()):
+        return True
+    lacking = {kind for kind, match in found.items() if match.master is None}
+    return any(
+        planned.master is None
+        and planned.calibration_set.kind in lacking
+        and not planned.calibration_set.measured
+        and not _objection_to_set(planned.calibration_set, frame, parameters)
+        for planned in sets
+    )
+
+
 def missing(
     kind: Kind, frame: Frame, match: Match, sets: Sequence[PlannedSet], parameters: Parameters
 ) -> str:

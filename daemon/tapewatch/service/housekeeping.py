@@ -1,6 +1,6 @@
 """What stands in a folder for its user beside the products: plain master names, and lists."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tapewatch.errors import OutputError, RejectedError
@@ -9,8 +9,9 @@ from tapewatch.fitsfile.ownership import Owner, owner
 from tapewatch.ledger import Ledger
 from tapewatch.lists import suits_list, write_lists
 from tapewatch.log import Log
-from tapewatch.model import Master
+from tapewatch.model import Kind, Master
 from tapewatch.planning.decisions import Plan
+from tapewatch.planning.names import PROVISIONAL_FOLDER
 from tapewatch.whereabouts import FOLDER, NOTE
 
 
@@ -94,6 +95,37 @@ class Housekeeping:
         """
         self._outdated.add(folder)
 
+    def clear_up(self) -> None:
+        """Remove the provisional products of which the ledger does not tell: before any work.
+
+        Later on, one that a worker has just made may not be told of yet.
+
+        Raises
+        ------
+        OutputError, OSError
+            The system cannot remove them.
+        """
+        self._remove_provisional(self._ledger.folders(Kind.OBJECT), unknown=True)
+
+    def _remove_provisional(self, folders: Iterable[str], *, unknown: bool) -> None:
+        """Remove the provisional products whose real ones have come, or of which nothing is known.
+
+        Whatever ended a tapewatch between the two: the ledger says which of them is valid.
+        """
+        found = {
+            folder: sorted(place.glob("w*"))
+            for folder in sorted(folders)
+            if (place := self._output / folder / PROVISIONAL_FOLDER).is_dir()
+        }
+        valid = set(self._ledger.products().values()) if any(found.values()) else set()
+        for folder, files in found.items():
+            for file in files:
+                path = _path(folder, f"{PROVISIONAL_FOLDER}/{file.name}")
+                superseded = unknown or _path(folder, file.name) in valid
+                if path not in valid and superseded and owner(file) is Owner.OURS:
+                    file.unlink(missing_ok=True)
+                    self._log.info("product.superseded", file=path)
+
     def write(self) -> None:
         """Give the plain names and write the lists of all folders in which something was done.
 
@@ -102,6 +134,7 @@ class Housekeeping:
         OutputError
             The system cannot write; the next call does the rest.
         """
+        self._remove_provisional(self._outdated, unknown=False)
         for folder in sorted(self._outdated):
             if folder in self._plans:
                 self._publish(folder, self._plans[folder])

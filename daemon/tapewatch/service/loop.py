@@ -7,13 +7,14 @@ ledger. So a lost event costs time, never a frame.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
 from tapewatch import __version__
 from tapewatch.arrival.mounts import is_network
+from tapewatch.arrival.scan import OWN_FOLDERS
 from tapewatch.arrival.watch import Watch
 from tapewatch.errors import FatalError, RetriableError
 from tapewatch.fitsfile.atomic import remove_leftovers
@@ -130,7 +131,8 @@ class Service:
     def _main_loop(self) -> None:
         """Look, plan, hand out, book; sleep until something happens."""
         self._scan()
-        self._foreman.plan_all(finish=self._finishing)
+        self._foreman.clear_up()
+        self._foreman.planner.plan_all(finish=self._finishing)
         while not self._stopping:
             self._wake.clear()
             with self._ledger.batch():  # one wait for the disk, before any work begins
@@ -148,25 +150,18 @@ class Service:
         changed |= self._look_at_suspects()
         if time.monotonic() >= self._scan_due:
             changed |= self._scan()
-        self._foreman.plan(changed, finish=self._finishing)
+        self._foreman.planner.plan(changed, finish=self._finishing)
         if self._finishing and not was_finishing:
-            self._foreman.plan_all(finish=True)
-        self._foreman.plan_due(finish=self._finishing)
+            self._foreman.planner.plan_all(finish=True)
+        self._foreman.planner.plan_due(finish=self._finishing)
         return self._foreman.choose()
 
     def _shut_down(self) -> int:
         """Let running jobs end for a while, write the lists, and say what was done."""
         self._foreman.stop(_GRACE)
         done, counts = self._foreman.booking.done, self._ledger.counts()
-        undecided = sum(counts.get(state, 0) for state in UNDECIDED)
-        reason = "stopped" if self._stopping else "nothing to do: all was done already"
-        if undecided:
-            reason = f"{undecided} frames wait"
-        elif failed := sum(counts.get(state, 0) for state in (State.FAILED, State.STALLED)):
-            reason = f"nothing to do, but {failed} frames failed or stalled"
-        self._log.info(
-            "service.stopped", **done, **({} if done and not undecided else {"reason": reason})
-        )
+        reason = _outcome(counts, worked=bool(done), stopped=self._stopping)
+        self._log.info("service.stopped", **done, **({"reason": reason} if reason else {}))
         if not self._once:
             return 0
         return int(self._foreman.booking.held or State.FAILED in counts)
@@ -244,7 +239,7 @@ class Service:
         """Remove the unfinished files that a killed tapewatch left."""
         for folder in sorted(self._ledger.folders() | {""}):
             place = self._parameters.output / folder
-            for part in (place, place / "masters", place / FOLDER):
+            for part in (place, *(place / own for own in OWN_FOLDERS)):
                 for name in remove_leftovers(part) if part.is_dir() else ():
                     self._log.info("service.leftover_removed", file=str(part / name))
 
@@ -255,6 +250,22 @@ class Service:
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
+
+
+def _outcome(counts: Mapping[str, int], *, worked: bool, stopped: bool) -> str:
+    """Say what is still open, or why nothing was done; empty where all was, just now."""
+    undecided = sum(counts.get(state, 0) for state in UNDECIDED)
+    provisional = counts.get(State.PROVISIONAL, 0)
+    is_open = [f"{undecided} frames wait"] if undecided else []
+    if provisional:
+        is_open.append(f"{provisional} products are provisional, for want of masters")
+    if is_open:
+        return "; ".join(is_open)
+    if worked:
+        return ""
+    if failed := sum(counts.get(state, 0) for state in (State.FAILED, State.STALLED)):
+        return f"nothing to do, but {failed} frames failed or stalled"
+    return "stopped" if stopped else "nothing to do: all was done already"
 
 
 @contextmanager
