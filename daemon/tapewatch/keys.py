@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tapewatch.errors import ParameterError
+from tapewatch.headers.sections import parse_section
 from tapewatch.headers.typerules import parse_rules
 from tapewatch.model import Step
 from tapewatch.parfile import choice, number, only, whole, word_or, words
@@ -83,6 +84,16 @@ def _clipsig(text: str) -> tuple[float, float]:
     except (ParameterError, ValueError):
         raise ParameterError("allowed are two numbers from 1 to 100: low,high") from None
     return low, high
+
+
+def _region(text: str) -> str:
+    name = text.lower()
+    if name in {"all", "centre", "center"}:
+        return name.replace("center", "centre")
+    section = parse_section(text)
+    if section is None or min(section.top, section.left) < 0:
+        raise ParameterError("allowed is all, centre, or a section as [101:900,101:900]")
+    return str(section)
 
 
 def _instruments(text: str) -> tuple[str, ...]:
@@ -175,10 +186,10 @@ KEYS: Final = (
         "1: all frames of a sequence keep the same masters; 0: each has the best at its time"),
     Key("RECAL", "auto", choice({"auto": True, "never": False}), "recal",
         "auto: frames whose masters were superseded are calibrated anew; never: they are listed"),
-    _later("OVERSCAN", "0", "subtracting and trimming the overscan",
-           "1: subtract the overscan and trim the frame; only 0 for now"),
-    _later("FLATREGION", "all", "normalising a flat by part of its pixels",
-           "pixels whose median normalises a flat; only all for now"),
+    Key("OVERSCAN", "0", _SWITCH, "overscan",
+        "1: subtract the overscan and trim, as BIASSEC, TRIMSEC or DATASEC of the header say"),
+    Key("FLATREGION", "all", _region, "flatregion",
+        "pixels whose median normalises a flat; all, centre, or a section as [101:900,101:900]"),
     Key("MASK", "1", _SWITCH, "mask",
         "1: write a mask of pixels not to trust into calibrated frames; 0: not"),
     _later("UNCERT", "0", "an uncertainty image in the products",

@@ -64,6 +64,10 @@ class Parameters:
         Difference of temperature that darks may have, degrees C.
     maxage : tuple of float
         Oldest bias, dark and flat of another folder, days; 0: any.
+    overscan : bool
+        Whether overscan is subtracted and trimmed.
+    flatregion : str
+        Pixels whose median normalises a flat: ``all``, ``centre`` or a section.
     mask : bool
         Whether products have a mask.
     provisional : bool
@@ -127,6 +131,8 @@ class Parameters:
     flatdark: bool
     temptol: float
     maxage: tuple[float, float, float]
+    overscan: bool
+    flatregion: str
     mask: bool
     provisional: bool
     pincal: bool
@@ -161,6 +167,8 @@ class Parameters:
             combine=self.combine,
             clipsig=self.clipsig,
             mask=self.mask,
+            overscan=self.overscan,
+            flatregion=self.flatregion,
         )
 
     @property

@@ -4,59 +4,26 @@ Files are read with ``pread``, never mapped: a file that a camera program trunca
 mapped kills the process that looks at it.
 """
 
-import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapewatch.fitsfile import spool
-from tapewatch.fitsfile.datahash import DataHash, Run
-from tapewatch.fitsfile.files import identity_of, read_exactly, reader, regular_file
-from tapewatch.fitsfile.image import FrameImages, find_images
+from tapewatch.fitsfile.datahash import DataHash
+from tapewatch.fitsfile.files import identity_of, reader, regular_file
+from tapewatch.fitsfile.image import FrameImages, Image, find_images
 from tapewatch.fitsfile.layout import read_layout
-from tapewatch.fitsfile.scaling import Pixels, Scaling, scaling_of
-from tapewatch.headers.cards import Header
+from tapewatch.fitsfile.plane import Plane
+from tapewatch.fitsfile.scaling import Pixels, scaling_of
+from tapewatch.headers.cards import Header, merge
+from tapewatch.headers.sections import Readout, readout, whole
+from tapewatch.headers.trimmed import trimmed_header
 from tapewatch.model import Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """One image of an open frame.
-
-    Parameters
-    ----------
-    header : Header
-        Its own, as stored.
-    shape : tuple of int
-        (ny, nx), pixels.
-    scaling : Scaling
-        How stored values become physical ones.
-    descriptor : int
-        Of the file that holds the stored values: the frame's, or a temporary one.
-    offset : int
-        Where they begin in it, bytes.
-    """
-
-    header: Header
-    shape: tuple[int, int]
-    scaling: Scaling
-    descriptor: int
-    offset: int
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return math.prod(self.shape)
-
-    @property
-    def run(self) -> Run:
-        """Where its stored values are."""
-        size = self.pixels * self.scaling.stored_dtype.itemsize
-        return Run(self.descriptor, self.offset, size)
+from tapewatch.science.overscan import subtract_overscan
 
 
 class RawFrame:
@@ -88,6 +55,8 @@ class RawFrame:
         self.identity = identity
         self.header = found.header
         self.leading = found.leading
+        if len(planes) == 1:
+            self.leading = _header_left(found.leading, planes[0].stored_shape, planes[0].readout)
         self.header_hash = found.header_hash
         self.planes = tuple(planes)
         self.pixels = sum(plane.pixels for plane in planes)
@@ -103,6 +72,23 @@ class RawFrame:
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(ny, nx) of each image, pixels."""
         return tuple(plane.shape for plane in self.planes)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """(y, x) of the first pixel of the first image within the stored one, counted from 0."""
+        trim = self.planes[0].readout.trim
+        return trim.top, trim.left
+
+    @property
+    def stored_shapes(self) -> tuple[tuple[int, int], ...]:
+        """(ny, nx) of each image as stored, its overscan included, pixels."""
+        return tuple(plane.stored_shape for plane in self.planes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with the sections that its headers name."""
+        told = (warning for plane in self.planes for warning in plane.readout.warnings)
+        return tuple(dict.fromkeys(told))
 
     @property
     def stacked(self) -> tuple[int, int]:
@@ -136,14 +122,19 @@ class RawFrame:
 
     def plane_at(self, pixel: int) -> int:
         """Tell in which of the images a pixel is; 0 for the first."""
+        return self._place_of(pixel)[0]
+
+    def _place_of(self, pixel: int) -> tuple[int, int]:
+        """Give the image that a pixel is in, and the first pixel of that image."""
+        first = 0
         for index, plane in enumerate(self.planes):
-            if pixel < plane.pixels:
-                return index
-            pixel -= plane.pixels
-        raise IndexError(f"no such pixel: {pixel} after the last")
+            if pixel < first + plane.pixels:
+                return index, first
+            first += plane.pixels
+        raise IndexError(f"no such pixel: {pixel}, there are {first}")
 
     def physical(self, start: int, stop: int, *, hashed: bool = False) -> Pixels:
-        """Read physical values.
+        """Read physical values as the camera gave them.
 
         Parameters
         ----------
@@ -162,16 +153,35 @@ class RawFrame:
         IncompleteFileError
             The file was truncated since it was opened.
         """
-        index = self.plane_at(start)
+        index, first = self._place_of(start)
+        before = sum(plane.run.size for plane in self.planes[:index])
+
+        def take(place: int, stored: bytes) -> None:
+            self._data_hash.take(before + place, stored)
+
         plane = self.planes[index]
-        size = plane.scaling.stored_dtype.itemsize
-        first = sum(before.pixels for before in self.planes[:index])
-        place = (start - first) * size
-        stored = read_exactly(plane.descriptor, plane.offset + place, (stop - start) * size)
-        if hashed:
-            place += sum(before.run.size for before in self.planes[:index])
-            self._data_hash.take(place, stored)
-        return plane.scaling.physical(stored).astype(self.dtype, copy=False)
+        pixels = plane.physical(start - first, stop - first, take if hashed else None)
+        return pixels.astype(self.dtype, copy=False)
+
+    def overscan(self, start: int, stop: int) -> NDArray[np.floating] | None:
+        """Give the level of the overscan at pixels.
+
+        Parameters
+        ----------
+        start, stop : int
+            As for `physical`.
+
+        Returns
+        -------
+        ndarray or None
+            (n,) in the working precision, ADU; None where there is none to be subtracted.
+        """
+        index, first = self._place_of(start)
+        return self.planes[index].overscan(start - first, stop - first)
+
+    def less_overscan(self, start: int, stop: int) -> Pixels:
+        """Read physical values less the level of the overscan, where there is one."""
+        return subtract_overscan(self.physical(start, stop), self.overscan(start, stop))
 
     def data_hash(self) -> str:
         """Hash the stored values of all images in order.
@@ -190,13 +200,15 @@ class RawFrame:
 
 
 @contextmanager
-def open_frame(path: Path) -> Iterator[RawFrame]:
+def open_frame(path: Path, *, overscan: bool = False) -> Iterator[RawFrame]:
     """Open a raw frame for reading its pixels.
 
     Parameters
     ----------
     path : Path
         The file, plain or compressed.
+    overscan : bool
+        Whether overscan is to be subtracted and trimmed where the header tells how.
 
     Yields
     ------
@@ -218,24 +230,41 @@ def open_frame(path: Path) -> Iterator[RawFrame]:
             descriptor = stack.enter_context(spool.unpacked(descriptor, packing))
             size = os.fstat(descriptor).st_size
         found = find_images(read_layout(reader(descriptor), size))
-        planes = _planes(found, descriptor, stack)
+        readouts = [
+            _readout(found, image) if overscan else Readout(whole(image.shape), ())
+            for image in found.images
+        ]
+        planes = _planes(found, readouts, descriptor, stack)
         yield RawFrame(identity_of(status), found, planes)
 
 
-def _planes(found: FrameImages, descriptor: int, stack: ExitStack) -> list[Plane]:
+def _readout(found: FrameImages, image: Image) -> Readout:
+    """Tell what to subtract and trim from an image."""
+    return readout(merge(found.leading, image.hdu.header), image.shape)
+
+
+def _header_left(header: Header, shape: tuple[int, int], told: Readout) -> Header:
+    """Make the header of what is left of an image (ny, nx)."""
+    return header if told.changes_nothing(shape) else trimmed_header(header, told)
+
+
+def _planes(
+    found: FrameImages, readouts: Sequence[Readout], descriptor: int, stack: ExitStack
+) -> list[Plane]:
     """Open the images; those compressed in tables are unpacked, all into one file."""
     planes = []
     tiled = {image.index: image.hdu for image in found.images if image.hdu.compressed}
     spooled = stack.enter_context(spool.untiled(descriptor, tiled)) if tiled else descriptor
     place = 0
-    for image in found.images:
+    for image, told in zip(found.images, readouts, strict=True):
         header, compressed = image.hdu.header, image.hdu.compressed
         plane = Plane(
-            header,
+            _header_left(header, image.shape, told),
             image.shape,
             scaling_of(header, image.hdu.bitpix),
             spooled if compressed else descriptor,
             place if compressed else image.hdu.data_offset,
+            told,
         )
         place += plane.run.size if compressed else 0
         planes.append(plane)

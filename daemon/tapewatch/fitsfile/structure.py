@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tapewatch.fitsfile.hdus import HduPlan, bare_plan, image_plan
+from tapewatch.fitsfile.plane import Plane
 from tapewatch.fitsfile.product import product_cards
-from tapewatch.fitsfile.read import Plane, RawFrame
+from tapewatch.fitsfile.read import RawFrame
 from tapewatch.headers.cards import Value
 from tapewatch.headers.values import as_text
 

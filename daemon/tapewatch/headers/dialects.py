@@ -132,6 +132,21 @@ WINDOW_KEYWORDS: tuple[tuple[str, ...], ...] = (
     ("CCDSUBFL", "CCDSUBFT"),
 )
 
+# Sections of an image, as [x1:x2,y1:y2]: what is left after the trim, where the level without light
+# is; of several amplifiers with their number behind (BIASSEC1; Arcon of CTIO: BSEC11, TSEC21).
+DATA_SECTIONS = ("TRIMSEC", "DATASEC")
+OVERSCAN_SECTIONS = ("BIASSEC",)
+DATA_OF_AMPLIFIER = (*DATA_SECTIONS, "TSEC", "DSEC")
+OVERSCAN_OF_AMPLIFIER = (*OVERSCAN_SECTIONS, "BSEC")
+AMPLIFIERS = (*(str(amplifier) for amplifier in range(1, 17)), "21", "22")
+# ESO: columns before and after the light, then rows; the corner of the amplifier, in x and y.
+OUTPUTS_KEYWORD = "ESO DET OUTPUTS"
+MARGIN_KEYWORDS = (
+    *("ESO DET OUT1 PRSCX", "ESO DET OUT1 OVSCX"),
+    *("ESO DET OUT1 PRSCY", "ESO DET OUT1 OVSCY"),
+)
+CORNER_KEYWORDS = ("ESO DET OUT1 X", "ESO DET OUT1 Y")
+
 # The sensor's readings first, the set-points where there is no plausible reading.
 TEMPERATURE_KEYWORDS = (
     *("CCD-TEMP", "CCDTEMP", "CCDATEMP", "TEMPERAT", "TEMPDET", "TEMP"),

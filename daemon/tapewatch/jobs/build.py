@@ -14,8 +14,9 @@ from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
+from tapewatch.jobs.masters import load_master, master_noise
 from tapewatch.jobs.stack import Stack, Subtracted
-from tapewatch.jobs.workplace import load_master, master_noise, open_raw, processing_time
+from tapewatch.jobs.workplace import by, open_raw, processing_time
 from tapewatch.model import BuildMaster, Kind, MasterNoise, Report, Workplace
 from tapewatch.planning.identity import recipe_of_masters
 from tapewatch.science.clip import FEWEST
@@ -52,14 +53,10 @@ def build_master(
         A frame cannot be read, or does not have the shape or type of the others.
     """
     now = processing_time()
-    subtracted = Subtracted(
-        bias=None if job.bias is None else load_master(place.output, job.bias),
-        dark=None if job.dark is None else load_master(place.output, job.dark),
-        dark_scale=job.master.dark_scale,
-    )
     with ExitStack() as opened:
         frames = [opened.enter_context(open_raw(frame, place)) for frame in job.frames]
-        _require_one_type(job, frames)
+        _see_that_they_agree(job.master.stem, frames)
+        subtracted = _subtracted(job, place, frames[-1])
         stack = Stack(job.master.kind, frames, subtracted, place.treatment, _camera(job))
         cards = _cards(job, frames[-1], place, stack.noise(None), now)
         structure = ProductStructure(frames[-1], cards, _unit(job.master.kind))
@@ -82,11 +79,24 @@ def build_master(
     )
 
 
-def _require_one_type(job: BuildMaster, frames: Sequence[RawFrame]) -> None:
-    dtypes = {frame.dtype for frame in frames}
+def _see_that_they_agree(stem: str, frames: Sequence[RawFrame]) -> None:
+    """Refuse frames whose pixels cannot be combined."""
+    dtypes = {str(frame.dtype) for frame in frames}
     if len(dtypes) > 1:
-        names = " and ".join(sorted(str(dtype) for dtype in dtypes))
-        raise RejectedError(f"the frames of {job.master.stem} have pixels of types {names}")
+        raise RejectedError(f"the frames of {stem} have pixels of types {' and '.join(dtypes)}")
+    left = {(frame.shapes, frame.corner) for frame in frames}
+    if len(left) > 1:
+        sections = " and ".join(sorted(by(shapes) for shapes, _ in left))
+        raise RejectedError(f"the frames of {stem} are trimmed to {sections} pixels")
+
+
+def _subtracted(job: BuildMaster, place: Workplace, raw: RawFrame) -> Subtracted:
+    """Load the masters that are subtracted from the frames."""
+    bias, dark = (
+        None if master is None else load_master(place.output, master, job.master.detector, raw)
+        for master in (job.bias, job.dark)
+    )
+    return Subtracted(bias, dark, job.master.dark_scale)
 
 
 def _cards(

@@ -61,14 +61,15 @@ def calibrate_frame(
     statistics, saturated = RunningStatistics(), 0
     target = place.output / product_path(job.frame.path, provisional=job.recipe.provisional)
     with open_raw(job.frame, place) as raw:
-        correction, sampler = correction_of(job, place, raw.pixels), Sampler(raw.stacked)
+        correction, sampler = correction_of(job, place, raw), Sampler(raw.stacked)
         cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
         structure = ProductStructure(raw, cards, _OF_IMAGES)
         first_mask = structure.add(_mask_plan) if place.treatment.mask else 0
         with open_output(target, structure.hdus, attempt) as writer:
             for start, stop in raw.strips(STRIP):
                 plane = raw.plane_at(start)
-                corrected = correction.correct(raw.physical(start, stop, hashed=True), start)
+                pixels = raw.physical(start, stop, hashed=True)
+                corrected = correction.correct(pixels, start, raw.overscan(start, stop))
                 saturated += corrected.saturated
                 statistics.add(corrected.product)
                 sampler.add(corrected.product)
@@ -81,7 +82,7 @@ def calibrate_frame(
         replace(statistics.result(), saturated=saturated),
         Content(raw.identity, product.data_hash, product.header_hash),
         product,
-        warnings=_doubts(job, sampler, place.treatment.saturation),
+        warnings=raw.warnings + _doubts(job, sampler, place.treatment.saturation),
     )
 
 

@@ -7,11 +7,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tapewatch.fitsfile.read import RawFrame
+from tapewatch.jobs.masters import load_master
 from tapewatch.jobs.memory import Memory
-from tapewatch.jobs.workplace import load_master
 from tapewatch.model import CalibrateFrame, Kind, Master, Treatment, Workplace
 from tapewatch.science import mask
 from tapewatch.science.calibrate import Pixels, calibrate
+from tapewatch.science.overscan import subtract_overscan
 
 # Masks of masters, one byte a pixel, for as many nights' masters as a worker keeps (workplace.py).
 _MASKS: Final[Memory[np.uint8]] = Memory(1 << 26)
@@ -58,15 +60,19 @@ class Correction:
     known: mask.Mask | None
     treatment: Treatment
 
-    def correct(self, raw: Pixels, start: int) -> Corrected:
+    def correct(
+        self, raw: Pixels, start: int, overscan: NDArray[np.floating] | None = None
+    ) -> Corrected:
         """Calibrate a strip.
 
         Parameters
         ----------
         raw : numpy.ndarray
-            (n,), ADU.
+            (n,), ADU, as the camera gave them: saturation is told by these.
         start : int
             Its first pixel, counted from the frame's first.
+        overscan : numpy.ndarray or None
+            (n,), ADU, to be subtracted first.
 
         Returns
         -------
@@ -74,7 +80,7 @@ class Correction:
         """
         part = slice(start, start + raw.size)
         product = calibrate(
-            raw,
+            subtract_overscan(raw, overscan),
             None if self.bias is None else self.bias[part],
             None if self.dark is None else self.dark[part],
             self.dark_scale,
@@ -87,7 +93,7 @@ class Correction:
         return Corrected(product, bits, int(np.count_nonzero(saturated)))
 
 
-def correction(job: CalibrateFrame, place: Workplace, pixels: int) -> Correction:
+def correction(job: CalibrateFrame, place: Workplace, raw: RawFrame) -> Correction:
     """Gather what a frame is corrected with.
 
     Parameters
@@ -96,8 +102,8 @@ def correction(job: CalibrateFrame, place: Workplace, pixels: int) -> Correction
         The frame and its masters.
     place : Workplace
         Where the masters lie, and the treatment.
-    pixels : int
-        Of the frame.
+    raw : RawFrame
+        The frame, opened.
 
     Returns
     -------
@@ -108,15 +114,19 @@ def correction(job: CalibrateFrame, place: Workplace, pixels: int) -> Correction
     MasterLostError
         A master's file is gone, or is not that master any more.
     """
-    loaded = {master.kind: load_master(place.output, master) for master in job.masters}
+    detector = job.frame.detector
+    loaded = {
+        master.kind: load_master(place.output, master, detector, raw) for master in job.masters
+    }
     bias, dark, flat = (loaded.get(kind) for kind in (Kind.BIAS, Kind.DARK, Kind.FLAT))
     scale, treatment = job.recipe.dark_scale, place.treatment
     known = None
     if treatment.mask:
-        key = (pixels, _ids(job.masters), scale, treatment)
+        readout = (raw.shapes, raw.corner, detector.window)
+        key = (readout, _ids(job.masters), scale, treatment)
         known = _MASKS.get(
             key,
-            lambda: mask.of_masters(pixels, bias, dark, scale, flat, treatment.saturation),
+            lambda: mask.of_masters(raw.pixels, bias, dark, scale, flat, treatment.saturation),
         )
     return Correction(bias, dark, flat, scale, known, treatment)
 

@@ -42,4 +42,5 @@ def measure_frame(job: MeasureFrame, place: Workplace) -> Report:
         if job.frame.kind is not Kind.OBJECT and (reason := useless(figures, profile)):
             raise RejectedError(reason)
         content = Content(raw.identity, raw.data_hash(), raw.header_hash, figures, profile)
-    return Report(figures, content)
+        warnings = raw.warnings
+    return Report(figures, content, warnings=warnings)

@@ -3,17 +3,17 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tapewatch.fitsfile.read import RawFrame
+from tapewatch.jobs.levels import flat_levels
 from tapewatch.jobs.workplace import STRIP
 from tapewatch.model import Kind, MasterNoise, Treatment
 from tapewatch.science import clip
 from tapewatch.science.calibrate import Pixels, normalise_flat, subtract_bias, subtract_dark
-from tapewatch.science.combine import frame_median, median, workspace
+from tapewatch.science.combine import median, workspace
 from tapewatch.science.noise import PairNoise, gain_of_flats
 from tapewatch.science.quality import RunningStatistics
 from tapewatch.science.variance import Noise
@@ -64,7 +64,7 @@ class Stack:
     subtracted : Subtracted
         What is subtracted from each.
     treatment : Treatment
-        COMBINE and CLIPSIG.
+        COMBINE, CLIPSIG and FLATREGION.
     camera : Noise or None
         Gain and read noise where the headers tell them.
     """
@@ -85,6 +85,7 @@ class Stack:
         self._levels: list[np.floating] = []
         self._work: Pixels | None = None
         self._camera = camera
+        self._region = treatment.flatregion
         self.is_clipped = treatment.combine == "sigclip" and len(frames) >= clip.FEWEST
         is_integer = kind is not Kind.FLAT and frames[0].dtype.kind in "iu"
         self._clipped = clip.ClippedMean(clip.Limits(*treatment.clipsig, quantum=float(is_integer)))
@@ -98,10 +99,10 @@ class Stack:
             First pixel of a tile, and its (n,) float32, ADU or relative to 1.
         """
         if self._kind is Kind.FLAT:
-            self._levels = [frame_median(partial(self._strips, frame)) for frame in self._frames]
+            self._levels = flat_levels(self._frames, self._corrected, self._region)
         size = max(min(STRIP, _STACK // len(self._frames)), 1)
         for start, stop in self._frames[0].strips(size):
-            raws: list[Pixels] = [frame.physical(start, stop) for frame in self._frames]
+            raws: list[Pixels] = [frame.less_overscan(start, stop) for frame in self._frames]
             part = self._subtracted.part(start, stop)
             tile = self._of_flats(raws, part) if self._kind is Kind.FLAT else self._sum(raws, part)
             yield start, tile.astype(np.float32, copy=False)
@@ -129,9 +130,9 @@ class Stack:
         of_frame = None if noise is None else noise * level
         return MasterNoise(count, not self.is_clipped, of_frame, level, gain)
 
-    def _strips(self, frame: RawFrame) -> Iterator[NDArray[np.floating]]:
-        for start, stop in frame.strips(STRIP):
-            yield self._subtracted.part(start, stop).from_pixels(frame.physical(start, stop))
+    def _corrected(self, frame: RawFrame, start: int, stop: int) -> NDArray[np.floating]:
+        part = self._subtracted.part(start, stop)
+        return part.from_pixels(frame.less_overscan(start, stop))
 
     def _of_flats(self, raws: Sequence[Pixels], part: Subtracted) -> NDArray[np.floating]:
         tiles = [

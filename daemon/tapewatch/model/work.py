@@ -132,17 +132,30 @@ class Treatment:
         (CLIPSIG).
     mask : bool
         Whether products have a mask (MASK).
+    overscan : bool
+        Whether overscan is subtracted and trimmed (OVERSCAN).
+    flatregion : str
+        Pixels whose median normalises a flat: ``all``, ``centre`` or a section (FLATREGION).
     """
 
     saturation: float = 65535.0
     combine: str = "median"
     clipsig: tuple[float, float] = (3.0, 3.0)
     mask: bool = True
+    overscan: bool = False
+    flatregion: str = "all"
 
     @property
     def of_masters(self) -> tuple[object, ...]:
         """What of it decides the pixels of masters, too; part of their IDs."""
-        return () if self.combine == "median" else (self.combine, self.clipsig)
+        # Without those at their defaults, so that a key that is new leaves the IDs as they were.
+        clipping = self.clipsig if self.combine == "sigclip" else None
+        decisive = (
+            ("COMBINE", (self.combine, clipping), ("median", None)),
+            ("OVERSCAN", self.overscan, False),
+            ("FLATREGION", self.flatregion, "all"),
+        )
+        return tuple((key, value) for key, value, default in decisive if value != default)
 
 
 @dataclass(frozen=True, slots=True)
