@@ -75,6 +75,8 @@ def test_overscan_is_subtracted_row_by_row_and_trimmed(tmp_path: Path) -> None:
         assert header["TWTRIM"] == SECTIONS["TRIMSEC"]
         assert not {"TRIMSEC", "BIASSEC"} & set(header)
     assert not [path for path in tmp_path.glob("w*.fits") if b"TRIMSEC" in path.read_bytes()]
+    verified = tapewatch("verify", tmp_path / "tape.par", str(tmp_path / "wobject0.fits"))
+    assert verified.code == 0, verified.output
     assert np.std(fits.getdata(tmp_path / "wbias.fits")) < 6  # the rows' drift of 20 is gone
 
 

@@ -51,7 +51,9 @@ def load_master(
         It does not hold the frame's pixels.
     """
     path = output / master.path
-    window = cut_of(master.detector, detector)
+    # A master that is known by its file alone (verify) has the size that the trim has left.
+    same = (raw.shapes, detector.window) == (master.detector.shapes, master.detector.window)
+    window = (0, 0) if same else cut_of(master.detector, detector)
     if window is None:
         raise RejectedError(f"{path} does not hold the pixels of the frame: {by(raw.shapes)}")
     key = (path, master.id, window, raw.shapes, raw.corner)
