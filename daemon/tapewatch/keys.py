@@ -58,10 +58,6 @@ def _steps(text: str) -> tuple[Step, ...]:
     names = text.lower().split(",")
     if len(set(names)) < len(names) or not set(names) <= set(Step):
         raise ParameterError("allowed are some of bias,dark,flat, each once, with commas between")
-    if Step.BIAS not in names:
-        raise ParameterError(
-            "leaving the bias out needs flat-darks, which are not there yet; now only with bias"
-        )
     return tuple(step for step in Step if step in names)
 
 
@@ -126,12 +122,6 @@ def _later(name: str, value: str, work: str, meaning: str) -> Key:
     return Key(name, value, only(name, value, work), "", meaning)
 
 
-def _off(name: str, work: str) -> Callable[[str], bool]:
-    """Make the parser of a switch that cannot be set to 1 yet."""
-    parse = only(name, "0", work)
-    return lambda text: parse(text) != "0"
-
-
 _SWITCH = choice({"0": False, "1": True})
 _PATH = word_or("auto", None, _path)
 _PACKINGS = ("", ".gz", ".bz2", ".fz")
@@ -161,7 +151,7 @@ KEYS: Final = (
     Key("NIGHTEND", "noon", choice({"noon": True, "off": False}), "nightend",
         "noon: at local noon a set takes the frames it has, however few; off: it goes on waiting"),
     Key("STEPS", "bias,dark,flat", _steps, "steps",
-        "corrections that every object frame needs; bias,flat for a camera without dark current"),
+        "corrections that every object frame needs; bias,flat: no darks; dark,flat: no biases"),
     Key("COMBINE", "median", words("median", "sigclip"), "combine",
         "how the frames of a set are combined: median, or sigclip, their mean without outliers"),
     Key("CLIPSIG", "3,3", _clipsig, "clipsig",
@@ -170,8 +160,8 @@ KEYS: Final = (
         "calibration frames that do not fit their set; warn: used, and told; reject: left out"),
     Key("DARKSCALE", "any", words("any", "down", "never"), "darkscale",
         "darks of another exposure time, scaled: any; down: only longer ones; never: none"),
-    Key("FLATDARK", "0", _off("FLATDARK", "subtracting a dark from flats"), "flatdark",
-        "1: subtract a dark from flats too; only 0 for now"),
+    Key("FLATDARK", "0", _SWITCH, "flatdark",
+        "1: subtract a dark from flats too: of flat-darks, or else the nearest dark, scaled"),
     _later("HOTFIX", "none", "repairing hot and saturated pixels",
            "repair of hot and saturated pixels; only none for now"),
     _later("BADFILL", "nan", "filling pixels without a value",

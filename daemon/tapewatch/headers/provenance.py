@@ -86,7 +86,9 @@ def of_master(
     if dark is not None:
         cards["TWDARK"] = (dark.id, "ID of the master dark subtracted")
         cards["TWDSCALE"] = (master.dark_scale, "factor of the dark: ratio of exposures")
-        history.append(f"  each less {dark.path} x {master.dark_scale!r}")
+        scales = sorted(set(job.dark_scales))
+        times = " to ".join(repr(scale) for scale in {scales[0]: 0, scales[-1]: 0})
+        history.append(f"  each less {dark.path} x {times}")
     if master.kind is Kind.FLAT:
         history.append("  each divided by its own median")
     steps = "".join(letter for letter, one in (("B", bias), ("D", dark)) if one is not None)

@@ -96,7 +96,7 @@ def _subtracted(job: BuildMaster, place: Workplace, raw: RawFrame) -> Subtracted
         None if master is None else load_master(place.output, master, job.master.detector, raw)
         for master in (job.bias, job.dark)
     )
-    return Subtracted(bias, dark, job.master.dark_scale)
+    return Subtracted(bias, dark, job.dark_scales)
 
 
 def _cards(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,22 +35,22 @@ class Subtracted:
         (n,) float32, ADU.
     dark : numpy.ndarray or None
         (n,) float32, ADU, from flats alone.
-    dark_scale : float
-        Exposure time of the flats over that of the dark.
+    dark_scales : tuple of float
+        Exposure time of each frame over that of the dark.
     """
 
     bias: NDArray[np.float32] | None = None
     dark: NDArray[np.float32] | None = None
-    dark_scale: float = 1.0
+    dark_scales: tuple[float, ...] = ()
 
     def part(self, start: int, stop: int) -> "Subtracted":
         """Give what belongs to a strip of pixels."""
         bias, dark = (None if one is None else one[start:stop] for one in (self.bias, self.dark))
-        return Subtracted(bias, dark, self.dark_scale)
+        return Subtracted(bias, dark, self.dark_scales)
 
-    def from_pixels(self, raw: Pixels) -> NDArray[np.floating]:
+    def from_pixels(self, raw: Pixels, dark_scale: float) -> NDArray[np.floating]:
         """Subtract from raw pixels: ``(raw - bias) - dark * dark_scale``."""
-        return subtract_dark(subtract_bias(raw, self.bias), self.dark, self.dark_scale)
+        return subtract_dark(subtract_bias(raw, self.bias), self.dark, dark_scale)
 
 
 class Stack:
@@ -99,7 +100,12 @@ class Stack:
             First pixel of a tile, and its (n,) float32, ADU or relative to 1.
         """
         if self._kind is Kind.FLAT:
-            self._levels = flat_levels(self._frames, self._corrected, self._region)
+            scales = self._subtracted.dark_scales
+            self._levels = [
+                level
+                for frame, scale in zip(self._frames, scales, strict=True)
+                for level in flat_levels([frame], partial(self._corrected, scale), self._region)
+            ]
         size = max(min(STRIP, _STACK // len(self._frames)), 1)
         for start, stop in self._frames[0].strips(size):
             raws: list[Pixels] = [frame.less_overscan(start, stop) for frame in self._frames]
@@ -130,14 +136,16 @@ class Stack:
         of_frame = None if noise is None else noise * level
         return MasterNoise(count, not self.is_clipped, of_frame, level, gain)
 
-    def _corrected(self, frame: RawFrame, start: int, stop: int) -> NDArray[np.floating]:
+    def _corrected(
+        self, dark_scale: float, frame: RawFrame, start: int, stop: int
+    ) -> NDArray[np.floating]:
         part = self._subtracted.part(start, stop)
-        return part.from_pixels(frame.less_overscan(start, stop))
+        return part.from_pixels(frame.less_overscan(start, stop), dark_scale)
 
     def _of_flats(self, raws: Sequence[Pixels], part: Subtracted) -> NDArray[np.floating]:
         tiles = [
-            normalise_flat(raw, part.bias, level, part.dark, part.dark_scale)
-            for raw, level in zip(raws, self._levels, strict=True)
+            normalise_flat(raw, part.bias, level, part.dark, scale)
+            for raw, level, scale in zip(raws, self._levels, part.dark_scales, strict=True)
         ]
         for statistics, tile in zip(self.inputs, tiles, strict=True):
             statistics.add(tile)

@@ -8,6 +8,8 @@ from tapewatch.model.frames import Content, Frame, Identity, Statistics
 from tapewatch.model.masters import Master, Product, Recipe
 from tapewatch.model.noise import MasterNoise
 
+_SAME_EXPOSURE = 0.001
+
 
 class Step(StrEnum):
     """One correction of an object frame (the key STEPS)."""
@@ -30,7 +32,7 @@ class BuildMaster:
     bias : Master or None
         To subtract first; None for a bias, and where STEPS leave the bias out.
     dark : Master or None
-        To subtract from flats after the bias, times ``master.dark_scale``.
+        To subtract from flats after the bias, times `dark_scales`.
     previous : Master or None
         The version that this one is to succeed, for comparison.
     """
@@ -40,6 +42,17 @@ class BuildMaster:
     bias: Master | None = None
     dark: Master | None = None
     previous: Master | None = None
+
+    @property
+    def dark_scales(self) -> tuple[float, ...]:
+        """Factor of the dark for each frame: the master's, times its exposure over the last one's.
+
+        Sky flats differ in exposure; within 0.1 % it counts as the same.
+        """
+        last = self.master.exptime
+        ratios = (frame.exptime / last if last else 1.0 for frame in self.frames)
+        same = (1.0 if abs(ratio - 1) <= _SAME_EXPOSURE else ratio for ratio in ratios)
+        return tuple(self.master.dark_scale * ratio for ratio in same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from tapewatch.model import Frame, Kind, Master
 from tapewatch.parameters import Parameters
@@ -157,19 +158,19 @@ def why_worse(master: Master, best: Master, frame: Frame) -> str:
     Returns
     -------
     str
-        In what the other is better.
+        In what the other is better; for one frame alone it may be worse.
     """
     key = _preference(frame)
     for mine, its, words in zip(key(master), key(best), _PREFERENCES, strict=True):
         if mine != its:
-            return words
+            return words if its < mine else "serves the whole sequence"
     return ""
 
 
-def _preference(frame: Frame) -> Callable[[Master], tuple[object, ...]]:
+def _preference(frame: Frame) -> Callable[[Master], tuple[Any, ...]]:
     """Make the key by which the masters that suit are sorted; see `_PREFERENCES`."""
 
-    def key(master: Master) -> tuple[object, ...]:
+    def key(master: Master) -> tuple[Any, ...]:
         away = round(abs(master.exptime - frame.exptime), _DECIMALS)
         is_dark = master.kind is Kind.DARK
         return (

@@ -229,7 +229,7 @@ def masters_for(frame: Frame, decision: Decision | None, stock: Stock) -> dict[K
         only = () if common is None or common.master is None else (common.master,)
         match = find_master(kind, frame, only, stock.parameters, stock.bad)
         if common is not None and match.master is not None:
-            found[kind] = replace(match, turned_down=common.turned_down)
+            found[kind] = replace(match, turned_down=common.turned_down, worse=common.worse)
             mixed = decision is not None and decision.torn
         else:
             found[kind] = find_master(kind, frame, stock.usable, stock.parameters, stock.bad)
