@@ -85,6 +85,8 @@ class PlannedSet:
         The version in use; `built` is False while it is being combined.
     reason : str
         What it waits for, where there is no master or a newer one is to come.
+    advice : str
+        What to put into tape.par if that never comes, to stand at the end of a reason.
     doubts : tuple of (str, tuple of Doubt)
         Paths of frames of it that do not fit the others, and why; they are used.
     left_out : tuple of (CalibrationFrame, str)
@@ -95,6 +97,7 @@ class PlannedSet:
     stem: str
     master: Master | None
     reason: str = ""
+    advice: str = ""
     doubts: tuple[tuple[str, tuple[Doubt, ...]], ...] = ()
     left_out: tuple[tuple[CalibrationFrame, str], ...] = ()
 

@@ -172,4 +172,5 @@ def _calibration_verdict(member: CalibrationFrame, planned: PlannedSet) -> Verdi
     path, master = member.frame.path, planned.master
     if master is not None and master.built and member.data_hash in master.inputs:
         return Verdict(path, State.DONE, f"in {master.path}")
-    return Verdict(path, State.WAITING, planned.reason or "the set's master is being combined")
+    reason = planned.reason or "the set's master is being combined"
+    return Verdict(path, State.WAITING, f"{reason}{planned.advice}")

@@ -11,6 +11,7 @@ from tapewatch.planning.objections import exposure_objection, keeps_bias, readou
 from tapewatch.planning.sets import CalibrationSet
 
 _MOST_TOLD = 3  # candidates of a kind, in a waiting reason; `tapewatch why` tells all
+_LONGEST = 450  # characters of a waiting reason, advice apart: a line of the log holds 600
 
 DARKS_OF_FLATS = (Kind.FLATDARK, Kind.DARK)
 """What can be subtracted from flats, the better first."""
@@ -61,16 +62,28 @@ def waits_for(
     str
         Empty where all masters are on disk.
     """
-    waits = []
-    for kind, match in found.items():
-        if match.master is None:
-            waits.append(missing(kind, frame, match, sets, parameters))
-        elif not match.master.built:
-            waits.append(f"master {label(match.master)} is being combined")
+    waits, lacking, helpful = "", [], []
+    for most in range(_MOST_TOLD, -1, -1):  # fewer candidates, until it fits
+        told = []
+        for kind, match in found.items():
+            if match.master is None:
+                told.append(missing(kind, frame, match, sets, parameters, most))
+            elif not match.master.built:
+                told.append(f"master {label(match.master)} is being combined")
+        waits = "; ".join(told)
+        if len(waits) <= _LONGEST:
+            break
+    else:
+        waits = f"{waits[:_LONGEST]}..."
     if not waits:
         return ""
-    lacking = [kind for kind, match in found.items() if match.master is None]
-    return f"waits: {'; '.join(waits)}{advice(lacking, parameters, seen)}"
+    for kind, match in found.items():
+        if match.master is None:
+            lacking.append(kind)
+            if one := _awaited(kind, frame, sets, parameters):
+                helpful.append(one.advice)
+    end = advice(lacking, parameters, seen) or next(filter(None, helpful), "")
+    return f"waits: {waits}{end}"
 
 
 def comes_soon(
@@ -110,7 +123,12 @@ def comes_soon(
 
 
 def missing(
-    kind: Kind, frame: Frame, match: Match, sets: Sequence[PlannedSet], parameters: Parameters
+    kind: Kind,
+    frame: Frame,
+    match: Match,
+    sets: Sequence[PlannedSet],
+    parameters: Parameters,
+    most: int = _MOST_TOLD,
 ) -> str:
     """Say why there is no master of a kind for a frame, as far as a line of the log has room.
 
@@ -126,6 +144,8 @@ def missing(
         The folder's calibration sets, for what is still to come.
     parameters : Parameters
         STEPS and DARKSCALE.
+    most : int
+        Candidates of which more is said than that they are there.
 
     Returns
     -------
@@ -133,20 +153,17 @@ def missing(
         Begins with ``for a master``.
     """
     wanted = f"for a master {_name(kind, frame.exptime, frame.filter)}"
-    others = []
-    for planned in sets:
-        one = planned.calibration_set
-        if one.kind is not kind or planned.master is not None:
-            continue
-        if not (objection := _objection_to_set(one, frame, parameters)):
-            return f"{wanted}: {planned.reason}"
-        name = _name(kind, one.last.exptime, one.last.filter)
-        others.append(f"{name} {_date(one.middle)}, not combined: {objection}")
-    told = [*(f"{label(master)}: {why}" for master, why in _nearest(kind, frame, match)), *others]
+    if (awaited := _awaited(kind, frame, sets, parameters)) is not None:
+        return f"{wanted}: {awaited.reason}"
+    told = [f"{label(master)}: {why}" for master, why in _nearest(kind, frame, match)]
+    for one in (each.calibration_set for each in sets if each.master is None):
+        if one.kind is kind:
+            name = f"{_name(kind, one.last.exptime, one.last.filter)} {_date(one.middle)}"
+            told.append(f"{name}, not combined: {_objection_to_set(one, frame, parameters)}")
     if not told:
         return f"{wanted}: no {kind} frames yet"
-    more = f"; and {len(told) - _MOST_TOLD} more" if told[_MOST_TOLD:] else ""
-    return f"{wanted}: {'; '.join(told[:_MOST_TOLD])}{more}"
+    left = f"{len(told) - most} more" if most else f"none of {len(told)} suits"
+    return f"{wanted}: {'; '.join([*told[:most], *([left] if told[most:] else [])])}"
 
 
 def advice(kinds: Iterable[Kind], parameters: Parameters, seen: Collection[Kind]) -> str:
@@ -157,7 +174,7 @@ def advice(kinds: Iterable[Kind], parameters: Parameters, seen: Collection[Kind]
     kinds : iterable of Kind
         Of which no master suits.
     parameters : Parameters
-        STEPS and FLATDARK.
+        STEPS.
     seen : collection of Kind
         Of which a frame was ever seen, in the whole watched tree.
 
@@ -173,11 +190,31 @@ def advice(kinds: Iterable[Kind], parameters: Parameters, seen: Collection[Kind]
     flats_in_need = Step.FLAT in left and Step.BIAS not in left and not seen_darks
     if not unseen or not left or flats_in_need:
         return ""
-    line = f"STEPS {','.join(left)}"
-    if left == parameters.steps:  # nothing but the darks of flats
-        line = "FLATDARK 0"
-    names = " or ".join(unseen)
+    names, line = " or ".join(unseen), f"STEPS {','.join(left)}"
     return f"; no {names} frame was ever seen here: if none will come, put into tape.par: {line}"
+
+
+def advice_for_flats(parameters: Parameters, seen: Collection[Kind]) -> str:
+    """Say what to put into tape.par where a dark for the flats may never come.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        STEPS.
+    seen : collection of Kind
+        As for `advice`.
+
+    Returns
+    -------
+    str
+        As of `advice`; empty where STEPS has no bias, for then flats cannot do without.
+    """
+    if keeps_bias(parameters) or any(kind in seen for kind in DARKS_OF_FLATS):
+        return ""
+    return (
+        "; no flatdark or dark frame was ever seen here: if none will come, put into tape.par:"
+        " FLATDARK 0"
+    )
 
 
 def missing_for_flat(
@@ -206,6 +243,21 @@ def missing_for_flat(
     if keeps_bias(parameters):
         reason += "; without a bias in STEPS only a dark of its exposure takes a flat's pedestal"
     return reason
+
+
+def _awaited(
+    kind: Kind, frame: Frame, sets: Sequence[PlannedSet], parameters: Parameters
+) -> PlannedSet | None:
+    """Find the set without a master yet whose master will suit a frame."""
+    for planned in sets:
+        one = planned.calibration_set
+        if (
+            one.kind is kind
+            and planned.master is None
+            and not _objection_to_set(one, frame, parameters)
+        ):
+            return planned
+    return None
 
 
 def _objection_to_set(one: CalibrationSet, frame: Frame, parameters: Parameters) -> str:

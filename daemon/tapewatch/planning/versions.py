@@ -17,7 +17,7 @@ from tapewatch.planning.marks import badness
 from tapewatch.planning.match import Match, find_dark_of_flat, find_master, flats_need_dark
 from tapewatch.planning.objections import darks_must_match, detector_objection, keeps_bias
 from tapewatch.planning.readiness import readiness
-from tapewatch.planning.reasons import DARKS_OF_FLATS, advice, missing, missing_for_flat
+from tapewatch.planning.reasons import advice, advice_for_flats, missing, missing_for_flat
 from tapewatch.planning.setcheck import CheckedSet, check_sets
 from tapewatch.planning.sets import CalibrationSet, find_sets
 
@@ -45,13 +45,14 @@ class PlannedSets:
 class _Corrections:
     """What the frames of a set are corrected with before they are combined.
 
-    `missing` says what has to come first.
+    `missing` says what has to come first, `advice` what helps if it never does.
     """
 
     bias: Master | None = None
     dark: Master | None = None
     dark_scale: float = 1.0
     missing: str = ""
+    advice: str = ""
 
     @property
     def built(self) -> bool:
@@ -95,7 +96,7 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
     for one in sets:
         corrections = _corrections_of(one, planned, outside, facts, parameters)
         if corrections.missing:
-            planned.append(PlannedSet(one, "", None, corrections.missing))
+            planned.append(PlannedSet(one, "", None, corrections.missing, corrections.advice))
             continue
         decided = _plan_set(one, corrections, facts, parameters, now, finish=finish)
         planned.append(decided.planned)
@@ -174,13 +175,13 @@ def _corrections_of(
         if bias.master is None:
             why = missing(Kind.BIAS, frame, bias, planned, parameters)
             told = advice([Kind.BIAS], parameters, facts.seen)
-            return _Corrections(missing=f"{waits} {why}{told}")
+            return _Corrections(missing=f"{waits} {why}", advice=told)
     if one.kind is Kind.FLAT and flats_need_dark(parameters):
         dark = find_dark_of_flat(frame, candidates, parameters, facts.bad)
         if dark.master is None:
             why = missing_for_flat(frame, dark, planned, parameters)
-            told = advice(DARKS_OF_FLATS, parameters, facts.seen)
-            return _Corrections(missing=f"{waits} {why}{told}")
+            told = advice_for_flats(parameters, facts.seen)
+            return _Corrections(missing=f"{waits} {why}", advice=told)
     scale = dark.scale * (one.last.exptime / longest if longest else 1.0)
     return _Corrections(bias.master, dark.master, scale)
 
