@@ -273,3 +273,27 @@ def test_odd_names_compressed_frames_and_kinds_by_rule(tmp_path: Path) -> None:
     files = [tmp_path / "wM13.fits", *sorted(tmp_path.glob("masters/*.fits"))]
     code, outcomes = verify(tmp_path, *files)
     assert (code, [one["verdict"] for one in outcomes]) == (0, ["equal"] * 4), outcomes
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"MASK": 0, "SATU": 60000},
+        {"COMBINE": "sigclip", "CLIPSIG": "2.5,3"},
+        {"STEPS": "bias,flat"},
+        {"STEPS": "bias"},
+    ],
+    ids="-".join,
+)
+def test_whatever_the_treatment_it_can_be_made_again(
+    tmp_path: Path, keys: dict[str, object]
+) -> None:
+    night = replace(NIGHT, bias=9, darks=9, flats=9, objects=2, object_exposures=(60.0,))
+    take(tmp_path, replace(night, dark_exposures=(60.0,)))
+    par = write_par(tmp_path, MINFREE=0, WORKERS=1, **keys)
+    ended = tapewatch("once", par)
+    assert ended.code == 0, ended.output + ended.errors
+    files = [*tmp_path.glob("wM13*"), *tmp_path.glob("masters/*.fits")]
+    assert len(files) > 2
+    code, outcomes = verify(tmp_path, *files)
+    assert (code, {one["verdict"] for one in outcomes}) == (0, {"equal"}), outcomes
