@@ -275,6 +275,17 @@ def test_odd_names_compressed_frames_and_kinds_by_rule(tmp_path: Path) -> None:
     assert (code, [one["verdict"] for one in outcomes]) == (0, ["equal"] * 4), outcomes
 
 
+def test_a_provisional_product_is_made_again_from_the_masters_that_it_had(tmp_path: Path) -> None:
+    take(tmp_path, replace(NIGHT, flats=0, objects=1))
+    par = write_par(tmp_path, MINFREE=0, WORKERS=1)
+    assert tapewatch("once", par).code == 0
+    (product,) = tmp_path.glob("provisional/wM13*")
+    assert fits.getval(product, "TWFLAGS").split(",")[-1] == "PROVISIONAL"
+    assert verify(tmp_path, product)[0] == 0
+    rewrite(product, set_pixel(1.5))
+    assert the_one(verify(tmp_path, product), "differs")["differences"][0]["pixels"] == 1
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -282,6 +293,10 @@ def test_odd_names_compressed_frames_and_kinds_by_rule(tmp_path: Path) -> None:
         {"COMBINE": "sigclip", "CLIPSIG": "2.5,3"},
         {"STEPS": "bias,flat"},
         {"STEPS": "bias"},
+        {"STEPS": "dark"},
+        {"FLATDARK": 1},
+        {"OVERSCAN": 1},
+        {"FLATREGION": "centre"},
     ],
     ids="-".join,
 )

@@ -17,11 +17,10 @@ from tapewatch.jobs.measure import measure_frame
 from tapewatch.model import BuildMaster, CalibrateFrame, Frame, Kind, Master, MeasureFrame, Recipe
 from tapewatch.parameters import Parameters
 from tapewatch.planning.identity import recipe_of_masters, recipe_of_products
-from tapewatch.planning.names import product_path
+from tapewatch.planning.names import PROVISIONAL_FOLDER, product_path
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _MASTERS = "masters"
-_PROVISIONAL = "provisional"
 
 
 class MissingError(TapewatchError):
@@ -170,7 +169,7 @@ class Origins:
 def _folder(path: Path) -> Path:
     """Give the folder of raw frames that a product or master belongs to."""
     own = path.parent
-    return own.parent if own.name in {_MASTERS, _PROVISIONAL} else own
+    return own.parent if own.name in {_MASTERS, PROVISIONAL_FOLDER} else own
 
 
 def _master(inspection: Inspection, folder: str, inputs: tuple[str, ...] = ()) -> Master:
