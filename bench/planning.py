@@ -173,6 +173,7 @@ def time_events(desk: Desk, folder: str, kind: Kind, events: int) -> tuple[list[
     for number in range(events):
         path = f"{folder}/more-{kind}-{number:05}.fits".lstrip("/")
         desk.come(replace(latest, path=path, start=latest.start + 40 * (number + 1)))
+        desk.planner.rested()
         began = time.perf_counter()
         with desk.ledger.batch():
             desk.planner.plan({path})
@@ -186,7 +187,12 @@ def time_command(desk: Desk, *arguments: str) -> list[float]:
     for _ in range(5):
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "tapewatch", *arguments, "--par", str(desk.parameters.file)],
+            [
+                Path(sys.executable).with_name("tapewatch"),
+                *arguments,
+                "--par",
+                str(desk.parameters.file),
+            ],
             check=True,
             capture_output=True,
         )

@@ -15,6 +15,10 @@ from tapewatch.ledger import Ledger, LedgerReader
 from tapewatch.model import Content, Frame, Kind, Recipe, Report, State
 
 HOUR = 3600.0
+NEW_INDICES = (
+    *("frames_by_content", "frames_by_series", "frames_alike", "frames_by_opening"),
+    "frames_unread",
+)
 NEW_COLUMNS = ("gone", "series", "exptime", "temperature", "opens", "chain")
 
 
@@ -108,7 +112,13 @@ def of_the_first_schema(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         for view in ("object_frames", "all_frames"):
             database.execute(f"DROP VIEW {view}")
-        for index in ("frames_by_content", "frames_by_series", "frames_by_opening"):
+        for index in (
+            "frames_by_content",
+            "frames_by_series",
+            "frames_alike",
+            "frames_by_opening",
+            "frames_unread",
+        ):
             database.execute(f"DROP INDEX {index}")
         for column in NEW_COLUMNS:
             database.execute(f"ALTER TABLE frames DROP COLUMN {column}")

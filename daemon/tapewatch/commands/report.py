@@ -37,7 +37,7 @@ def status(options: argparse.Namespace) -> int:
     parameters, where = open_state(options)
     settled = options.wait is None or _wait(where, options.wait)
     with LedgerReader(Path(where.state)) as ledger:
-        records, masters = ledger.frames(), ledger.masters()
+        records, masters = ledger.frames(statistics=False), ledger.masters()
         trouble = ledger.note("trouble") or ledger.note("output_trouble")
     health = {
         "running": is_running(parameters),

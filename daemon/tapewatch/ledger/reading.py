@@ -261,10 +261,16 @@ class LedgerReader:
         found = self._database.execute("SELECT path, master FROM names WHERE folder = ?", (folder,))
         return dict(found.fetchall())
 
-    def frames(self, path: str | None = None) -> tuple[FrameRecord, ...]:
-        """Give all frames, or the one of a path, in order of path."""
+    def frames(
+        self, path: str | None = None, *, statistics: bool = True
+    ) -> tuple[FrameRecord, ...]:
+        """Give all frames, or the one of a path, in order of path; sooner without statistics."""
         if path is None:
-            found = self._database.execute("SELECT * FROM all_frames ORDER BY path")
+            found = self._database.execute(
+                "SELECT path, state, reason, arrived, tries, frame, iif(?, statistics, NULL),"
+                " product FROM all_frames ORDER BY path",
+                (statistics,),
+            )
         else:
             found = self._database.execute("SELECT * FROM all_frames WHERE path = ?", (path,))
         return tuple(rows.read_record(*row) for row in found)

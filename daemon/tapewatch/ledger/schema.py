@@ -47,9 +47,10 @@ CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
 CREATE INDEX frames_by_content ON frames (data_hash);
 CREATE INDEX frames_unread ON frames (kind, folder) WHERE data_hash IS NULL;
--- All that is asked of a sequence, so that the rows themselves need not be read.
-CREATE INDEX frames_by_series
-    ON frames (folder, series, start, path, exptime, chain, gone, state, temperature);
+CREATE INDEX frames_by_series ON frames (folder, series, start, path, exptime);
+-- All that a sequence is summed up by, so that the rows themselves need not be read.
+CREATE INDEX frames_alike
+    ON frames (folder, series, exptime, chain, state, gone, start, temperature, path);
 CREATE INDEX frames_by_opening ON frames (folder, series, start) WHERE opens = 1;
 CREATE TABLE masters (
     id TEXT PRIMARY KEY,

@@ -24,25 +24,27 @@ _OPENS_FROM_HERE = f"""
         ORDER BY start, path LIMIT 2
     )
 """  # noqa: S608
+# Grouped by an index as it stands: sums of 10,000 rows take 3 ms.
+_TALLIES = """
+    SELECT exptime, chain, state, gone, count(*), min(temperature), max(temperature)
+    FROM frames INDEXED BY frames_alike WHERE folder = ? AND series = ? AND start >= ? AND start < ?
+    AND (gone = 0 OR chain IS NOT NULL) GROUP BY exptime, chain, state, gone
+"""
+_PATHS = """
+    SELECT path FROM frames INDEXED BY frames_alike WHERE folder = ?1 AND series = ?2
+    AND exptime = ?5 AND chain IS ?6 AND state = ?7 AND gone = ?8 AND start >= ?3 AND start < ?4
+"""
 # Of a raw file that was renamed or copied the one that is there counts.
-_GONE = """
-    (gone = 1 AND NOT EXISTS (
-        SELECT 1 FROM frames AS own JOIN frames AS other USING (data_hash)
-        WHERE own.path = frames.path AND other.folder = frames.folder AND other.gone = 0
-        AND other.series = frames.series
-    )) OR state IN ('failed', 'stalled', 'rejected')
-"""
-# What a person marked bad is no concern of its fellows.
-_MARKED = """
-    state = 'rejected' AND EXISTS (
-        SELECT 1 FROM frames AS own WHERE own.path = frames.path AND own.left_out
+_NOT_UNDER_ANOTHER_NAME = f"""
+    SELECT count(*) FROM frames AS own WHERE path IN ({_PATHS}) AND NOT EXISTS (
+        SELECT 1 FROM frames AS other INDEXED BY frames_by_content
+        WHERE other.data_hash = own.data_hash AND other.gone = 0
+        AND other.folder = own.folder AND other.series = own.series
     )
-"""
-_TALLIES = f"""
-    SELECT exptime, chain, state, {_GONE} AS lost, count(*), min(temperature), max(temperature)
-    FROM frames WHERE folder = ? AND series = ? AND start >= ? AND start < ?
-    AND (gone = 0 OR chain IS NOT NULL) AND NOT ({_MARKED}) GROUP BY exptime, chain, state, lost
 """  # noqa: S608
+# What a person marked bad is no concern of its fellows.
+_NOT_MARKED = f"SELECT count(*) FROM frames WHERE path IN ({_PATHS}) AND NOT left_out"  # noqa: S608
+_GIVEN_UP = (State.FAILED, State.STALLED, State.REJECTED)
 
 
 def describe(database: sqlite3.Connection, path: str, frame: Frame) -> None:
@@ -131,20 +133,8 @@ def _read(
 ) -> FrameSequence:
     """Read a sequence from its first frame's start to that of the next one's."""
     until = float("inf") if after is None else after
-    tallies = tuple(
-        Tally(
-            exptime,
-            None if chain is None else Chain(*chain.split(" ")),
-            State(state),
-            bool(lost),
-            frames,
-            coldest,
-            warmest,
-        )
-        for exptime, chain, state, lost, frames, coldest, warmest in database.execute(
-            _TALLIES, (folder, series, first, until)
-        )
-    )
+    place = folder, series, first, until
+    tallies = tuple(_tallies(database, place))
     (text,) = database.execute(
         "SELECT frame FROM frames WHERE folder = ? AND series = ?"
         " AND start >= ? AND start < ? ORDER BY start DESC, path DESC LIMIT 1",
@@ -153,3 +143,22 @@ def _read(
     example = rows.read_frame(text)
     ended = example.start + example.exptime
     return FrameSequence(folder, series, first, example.start, ended, example, tallies)
+
+
+def _tallies(database: sqlite3.Connection, place: tuple[str, str, float, float]) -> Iterator[Tally]:
+    """Sum up frames of a series that began in some time."""
+    for exptime, chain, state, gone, frames, *temperatures in database.execute(
+        _TALLIES, place
+    ).fetchall():
+        alike = (*place, exptime, chain, state, gone)
+        made = None if chain is None else Chain(*chain.split(" "))
+        lost = bool(gone) or state in _GIVEN_UP
+        count = frames
+        if gone:
+            (count,) = database.execute(_NOT_UNDER_ANOTHER_NAME, alike).fetchone()
+        elif state == State.REJECTED:
+            (count,) = database.execute(_NOT_MARKED, alike).fetchone()
+        if gone and count < frames:
+            yield Tally(exptime, None, State(state), gone=False, frames=frames - count)
+        if count:
+            yield Tally(exptime, made, State(state), lost, count, *temperatures)

@@ -123,6 +123,10 @@ class Planner:
         self._put_off = {one for one in folders if clock < self._rest_until.get(one, 0.0)}
         self._plan_folders(folders - self._put_off, finish=finish)
 
+    def rested(self) -> None:
+        """Put off no folder for what the last plan of it took, as if time had passed since."""
+        self._rest_until.clear()
+
     def plan_due(self, *, finish: bool = False) -> None:
         """Plan the folders for which the time has come.
 
