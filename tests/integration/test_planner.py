@@ -1,0 +1,101 @@
+"""Provisional products on disk, sequences redone for real, and what one more frame costs."""
+
+import shutil
+from pathlib import Path
+
+from astropy.io import fits
+
+from support_frames import write_raw, write_set
+from support_service import station, work_once, write_calibrations, write_objects
+
+FLAGGED = "provisional/wx.fits"
+
+
+def test_a_provisional_product_is_flagged_named_nowhere_and_goes_in_the_end(tmp_path: Path) -> None:
+    with station(tmp_path) as at:
+        write_set(tmp_path, "bias", 2)
+        write_set(tmp_path, "dark", 2)
+        at.look()
+        write_objects(tmp_path, "x.fits")
+        at.look()
+        assert at.states()["x.fits"] == "provisional"
+        assert "no flat frames yet" in at.reason("x.fits")
+        header = fits.getheader(tmp_path / FLAGGED)
+        assert "PROVISIONAL" in header["TWFLAGS"]
+        assert header["CALSTAT"] == "BD"
+        (line,) = [one for one in at.lines if one["event"] == "frame.calibrated"]
+        assert line["flags"] == ["PROVISIONAL"]
+        assert line["product"] == FLAGGED
+        assert not (tmp_path / "wobj.list").exists() or at.objects() == []
+        assert not (tmp_path / "wx.fits").exists()
+        write_set(tmp_path, "flat", 2)
+        at.look()
+        at.look()
+        assert at.states()["x.fits"] == "done"
+        assert at.objects() == ["x.fits"]
+        assert not (tmp_path / FLAGGED).exists()
+        assert "PROVISIONAL" not in fits.getheader(tmp_path / "wx.fits").get("TWFLAGS", "")
+
+
+def test_a_kill_before_the_provisional_product_was_removed_is_made_up_for(tmp_path: Path) -> None:
+    write_set(tmp_path, "bias", 2)
+    write_objects(tmp_path, "x.fits")
+    assert work_once(tmp_path)[0] == 0
+    kept = tmp_path / "kept.copy"
+    shutil.copyfile(tmp_path / FLAGGED, kept)
+    write_calibrations(tmp_path)
+    work_once(tmp_path)
+    assert not (tmp_path / FLAGGED).exists()
+    shutil.copyfile(kept, tmp_path / FLAGGED)
+    (tmp_path / "provisional" / "w-of-others.fits").write_text("not ours")
+    code, lines = work_once(tmp_path)
+    assert code == 0
+    assert [one["file"] for one in lines if one["event"] == "product.superseded"] == [FLAGGED]
+    assert not (tmp_path / FLAGGED).exists()
+    assert (tmp_path / "provisional" / "w-of-others.fits").exists()
+
+
+def test_provisional_and_masters_folders_are_not_watched(tmp_path: Path) -> None:
+    write_set(tmp_path, "bias", 2)
+    write_objects(tmp_path, "x.fits")
+    for folder in ("provisional", "masters"):
+        write_raw(tmp_path / folder / "hidden.fits")
+    with station(tmp_path, once=True) as at:
+        at.look()
+        assert sorted(at.states()) == ["bias-0.fits", "bias-1.fits", "x.fits"]
+
+
+def test_one_more_frame_of_a_long_sequence_has_no_more_frames_decided_on(tmp_path: Path) -> None:
+    decided = []
+    write_calibrations(tmp_path)
+    with station(tmp_path) as at:
+        for count in (2, 20):
+            for number in range(count):
+                when = f"2026-03-25T18:{count + number:02}:00"
+                write_raw(tmp_path / f"{count}-{number}.fits", 3000 + count + number, DATE_OBS=when)
+            at.look()
+            assert set(at.states().values()) == {"done"}
+            before = at.service._foreman.planner.decided
+            when = f"2026-03-25T19:{count:02}:00"
+            write_raw(tmp_path / f"more-{count}.fits", 9000 + count, DATE_OBS=when)
+            at.look()
+            decided.append(at.service._foreman.planner.decided - before)
+    assert decided[0] == decided[1]
+
+
+def test_a_sequence_that_ended_is_redone_as_a_whole(tmp_path: Path) -> None:
+    write_calibrations(tmp_path)
+    write_objects(tmp_path, "x.fits", "y.fits", "z.fits")
+    work_once(tmp_path)
+    before = {name: fits.getheader(tmp_path / f"w{name}.fits")["TWFLAT"] for name in "xyz"}
+    for number in (2, 3):
+        write_raw(
+            tmp_path / f"flat-{number}.fits",
+            20100 + number,
+            IMAGETYP="flat",
+            DATE_OBS=f"2026-03-25T17:0{number}:00",
+        )
+    work_once(tmp_path)
+    after = {name: fits.getheader(tmp_path / f"w{name}.fits")["TWFLAT"] for name in "xyz"}
+    assert len(set(before.values())) == len(set(after.values())) == 1
+    assert before["x"] != after["x"]
