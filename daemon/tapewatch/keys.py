@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from tapewatch.errors import ParameterError
 from tapewatch.headers.sections import parse_section
 from tapewatch.headers.typerules import parse_rules
 from tapewatch.model import Step
-from tapewatch.parfile import choice, number, only, whole, word_or, words
+from tapewatch.parfile import choice, number, whole, word_or, words
 
 _DAY: Final = 86400.0  # seconds
 _YEAR: Final = 8760.0  # hours
@@ -92,6 +93,15 @@ def _region(text: str) -> str:
     return str(section)
 
 
+def _cosmic(text: str) -> bool:
+    wanted = _SWITCH(text)
+    if wanted and find_spec("astroscrappy") is None:
+        raise ParameterError(
+            "allowed is 0, since astroscrappy is not installed here: pip install tapewatch[cosmic]"
+        )
+    return wanted
+
+
 def _instruments(text: str) -> tuple[str, ...]:
     patterns = tuple(text.split(","))
     if not all(patterns):
@@ -117,11 +127,6 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _later(name: str, value: str, work: str, meaning: str) -> Key:
-    """Row of a key of which all but one value stand for work that is yet to come."""
-    return Key(name, value, only(name, value, work), "", meaning)
-
-
 _SWITCH = choice({"0": False, "1": True})
 _PATH = word_or("auto", None, _path)
 _PACKINGS = ("", ".gz", ".bz2", ".fz")
@@ -132,6 +137,8 @@ KEYS: Final = (
     Key("WORKDIR", None, _path, "workdir", "folder of tonight's frames"),
     Key("BINNING", "1", whole(1, 64), "binning", "binning of the frames to reduce"),
     Key("SATU", "65535", number(1, 1e9), "saturation", "saturation level of the raw pixels [ADU]"),
+    Key("EGAIN", None, number(1e-3, 1e3), "egain",
+        "gain of the camera where the header has none [electron/ADU]"),
     Key("OBSLON", None, number(-180, 360), "longitude", "longitude of the telescope [deg east]"),
     Key("WATCHDIR", "auto", _PATH, "watchdir",
         "folder to watch, with its subfolders; auto: WORKDIR"),
@@ -162,10 +169,11 @@ KEYS: Final = (
         "darks of another exposure time, scaled: any; down: only longer ones; never: none"),
     Key("FLATDARK", "0", _SWITCH, "flatdark",
         "1: subtract a dark from flats too: of flat-darks, or else the nearest dark, scaled"),
-    _later("HOTFIX", "none", "repairing hot and saturated pixels",
-           "repair of hot and saturated pixels; only none for now"),
-    _later("BADFILL", "nan", "filling pixels without a value",
-           "what a pixel holds that cannot be computed; only nan for now"),
+    Key("HOTFIX", "none", words("none", "nan", "median"), "hotfix",
+        "what hot, saturated and listed bad pixels hold: none: what comes out; nan; median: of"
+        " good neighbours"),
+    Key("BADFILL", "nan", words("nan", "median"), "badfill",
+        "what a pixel holds that cannot be computed: nan, or median of good neighbours"),
     Key("TEMPTOL", "2.0", number(0, 100), "temptol",
         "degrees C by which dark and object frame may differ"),
     Key("MAXAGE", "90,90,14", _maxage, "maxage",
@@ -182,10 +190,12 @@ KEYS: Final = (
         "pixels whose median normalises a flat; all, centre, or a section as [101:900,101:900]"),
     Key("MASK", "1", _SWITCH, "mask",
         "1: write a mask of pixels not to trust into calibrated frames; 0: not"),
-    _later("UNCERT", "0", "an uncertainty image in the products",
-           "1: write the uncertainty of each pixel into calibrated frames; only 0 for now"),
-    _later("BADPIX", "none", "a list of known bad pixels",
-           "FITS mask or region list of bad pixels; only none for now"),
+    Key("UNCERT", "0", _SWITCH, "uncert",
+        "1: write the uncertainty of each pixel into calibrated frames; 0: not"),
+    Key("BADPIX", "none", word_or("none", None, _path), "badpix",
+        "FITS mask (not 0: bad) or region list of bad pixels, unbinned; none"),
+    Key("COSMIC", "0", _cosmic, "cosmic",
+        "1: mask cosmic rays (needs the extra: pip install tapewatch[cosmic]); 0: not"),
     Key("INSTRUMENT", "*", _instruments, "instruments",
         "cameras (INSTRUME) whose frames are taken, as FLI*,ZWO*; other frames are left alone"),
     Key("TYPERULES", "none", parse_rules, "typerules",

@@ -1,5 +1,6 @@
 """The parameter file tape.par: what the observer asks for, checked before anything is touched."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any, Final
 
 from tapewatch import parfile
 from tapewatch.errors import ParameterError
+from tapewatch.headers.regions import FITS_MARK, parse_regions
 from tapewatch.headers.typerules import Rule
 from tapewatch.keys import KEYS, Key, Off
-from tapewatch.model import Step, Treatment, Workplace
+from tapewatch.model import BadPixels, Step, Treatment, Workplace
 from tapewatch.parfile import Entry, printable, shown
 
 __all__ = ["KEYS", "Key", "Off", "Parameters", "read_parameters"]
@@ -68,14 +70,24 @@ class Parameters:
         Whether overscan is subtracted and trimmed.
     flatregion : str
         Pixels whose median normalises a flat: ``all``, ``centre`` or a section.
-    mask : bool
-        Whether products have a mask.
     provisional : bool
         Whether object frames without all of their masters are calibrated as far as can be.
     pincal : bool
         Whether all frames of a sequence keep the same masters.
     recal : bool
         Whether frames whose masters were superseded are calibrated anew.
+    hotfix : str
+        ``none``, ``nan`` or ``median``: what hot and saturated pixels hold.
+    badfill : str
+        ``nan`` or ``median``: what pixels without a finite value hold.
+    mask, uncert : bool
+        Whether products have a mask, and an uncertainty.
+    badpix : BadPixels or None
+        The observer's file of bad pixels, as it is now.
+    cosmic : bool
+        Whether cosmic rays are masked.
+    egain : float or None
+        Gain where the header has none, e-/ADU.
     longitude : float or None
         Of the telescope, degrees east.
     allbin : bool
@@ -133,10 +145,16 @@ class Parameters:
     maxage: tuple[float, float, float]
     overscan: bool
     flatregion: str
-    mask: bool
     provisional: bool
     pincal: bool
     recal: bool
+    hotfix: str
+    badfill: str
+    mask: bool
+    uncert: bool
+    badpix: BadPixels | None
+    cosmic: bool
+    egain: float | None
     longitude: float | None
     allbin: bool
     instruments: tuple[str, ...]
@@ -169,6 +187,12 @@ class Parameters:
             mask=self.mask,
             overscan=self.overscan,
             flatregion=self.flatregion,
+            uncert=self.uncert,
+            hotfix=self.hotfix,
+            badfill=self.badfill,
+            badpix=self.badpix,
+            cosmic=self.cosmic,
+            egain=self.egain if self.uncert or self.cosmic else None,
         )
 
     @property
@@ -230,7 +254,10 @@ def _value(key: Key, entry: Entry, folder: Path) -> object:
     if entry.text.startswith('"') and not entry.quoted:
         raise ParameterError('allowed is one value between double quotes: "..."')
     value = key.parse(entry.text)
-    return _placed(key, folder / value) if isinstance(value, Path) else value
+    if not isinstance(value, Path):
+        return value
+    path = _placed(key, folder / value)
+    return _bad_pixels(path) if key.name == "BADPIX" else path
 
 
 def _placed(key: Key, path: Path) -> Path:
@@ -250,6 +277,19 @@ def _placed(key: Key, path: Path) -> Path:
     if key.name in _FILES_OF_OURS and is_folder:
         raise ParameterError(f"{name} is a folder; allowed is the path of a file")
     return path
+
+
+def _bad_pixels(path: Path) -> BadPixels:
+    """Read a file of bad pixels as far as can be told without a frame."""
+    try:
+        content = path.read_bytes()
+        if not content.startswith(FITS_MARK):
+            parse_regions(content.decode("utf-8"))
+    except OSError as error:
+        raise ParameterError(f"{printable(str(path))} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError("allowed is an uncompressed FITS image, or a list as text") from error
+    return BadPixels(hashlib.sha256(content).hexdigest(), path)
 
 
 def _warnings(file: Path, entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -200,14 +200,3 @@ def word_or(
             raise ParameterError(f"{error}, or {word}") from error
 
     return parse
-
-
-def only(key: str, value: str, work: str) -> Callable[[str], str]:
-    """Make the parser of a key whose other values stand for `work` that is not done yet."""
-
-    def parse(text: str) -> str:
-        if text.lower() != value:
-            raise ParameterError(f"{work} is not there yet; now only {key} {value}")
-        return value
-
-    return parse

@@ -94,6 +94,11 @@ def test_writing_every_default_out_changes_nothing(read: Read) -> None:
         ("SINCE 0.5", "since", 0.5),
         ("PATTERNS *.FITS,sky_*.fit", "patterns", ("*.fits", "sky_*.fit")),
         ("MASK 0", "mask", False),
+        ("UNCERT 1", "uncert", True),
+        ("HOTFIX NaN", "hotfix", "nan"),
+        ("BADFILL median", "badfill", "median"),
+        ("COSMIC 0", "cosmic", False),
+        ("EGAIN 1.7", "egain", 1.7),
         ("COMBINE SigClip", "combine", "sigclip"),
         ("CLIPSIG 2.5, 4", "clipsig", (2.5, 4)),
         ("OVERSCAN 1", "overscan", True),
@@ -139,6 +144,15 @@ def test_value_is_understood(read: Read, line: str, field: str, value: object) -
         ("WORKERS 65", "a whole number from 0 to 64"),
         ("MINFREE 100", "a number from 0 to 99"),
         ("MASK yes", "0 or 1"),
+        ("UNCERT 2", "0 or 1"),
+        ("HOTFIX mean", "none, nan or median"),
+        ("BADFILL none", "nan or median"),
+        ("COSMIC yes", "0 or 1"),
+        ("EGAIN 0", "a number from 0.001 to 1000"),
+        ("EGAIN -1", "a number from 0.001 to 1000"),
+        ("BADPIX nowhere.reg", "cannot be read: No such file"),
+        ("BADPIX night", "cannot be read: Is a directory"),
+        ("BADPIX tape.par", "line 1 of the list is 'WORKDIR night'; allowed are lines as"),
         ("COMBINE mean", "median or sigclip"),
         ("CLIPSIG 3", "two numbers from 1 to 100: low,high"),
         ("CLIPSIG 3,0.5", "two numbers from 1 to 100: low,high"),
@@ -175,25 +189,6 @@ def test_message_lists_all_bad_values_of_the_file(read: Read) -> None:
         "line 5",
     ]
     assert "was NBIAS meant?" in lines[2]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "other", "work"),
-    [
-        ("HOTFIX", "none", "nan", "repairing hot and saturated pixels"),
-        ("BADFILL", "nan", "median", "filling pixels without a value"),
-        ("UNCERT", "0", "1", "an uncertainty image"),
-        ("BADPIX", "none", "bad.reg", "known bad pixels"),
-    ],
-)
-def test_key_whose_work_comes_later_takes_the_present_value_alone(
-    read: Read, key: str, value: str, other: str, work: str
-) -> None:
-    assert read(f"{key} {value.upper()}") == read()
-    message = refusal(read, f"{key} {other}")
-    assert f"{key} {other}: " in message
-    assert work in message
-    assert message.endswith(f" is not there yet; now only {key} {value}")
 
 
 @pytest.mark.parametrize("key", NAMES)

@@ -17,6 +17,7 @@ from tapewatch.headers.compose import format_card, printable
 
 MASK = "MASK"
 UNCERT = "UNCERT"
+UNCERT_OF_MASTERS = "UNCERTM"
 
 _CardOfStructure = tuple[str, Value, str]
 _BITPIX = {np.dtype(np.float32): -32, np.dtype(np.uint8): 8}
@@ -194,6 +195,25 @@ def uncertainty_plan(
     HduPlan
     """
     return image_plan((*format_card(*_OF_UNCERT), *cards), shape, UNCERT, version)
+
+
+def masters_plan(shape: tuple[int, int], cards: Sequence[bytes] = (), version: int = 0) -> HduPlan:
+    """Plan the masters' part of the standard deviations in float32, EXTNAME UNCERTM.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx), pixels.
+    cards : sequence of bytes
+        More of them.
+    version : int
+        EXTVER of the image that they belong to; 0 for none.
+
+    Returns
+    -------
+    HduPlan
+    """
+    return image_plan(cards, shape, UNCERT_OF_MASTERS, version)
 
 
 def table_plan(

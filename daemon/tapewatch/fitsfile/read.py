@@ -120,6 +120,29 @@ class RawFrame:
                 yield start, min(start + size, end)
             first = end
 
+    def strips_of_rows(self, size: int, fewest: int) -> Iterator[tuple[int, int]]:
+        """Cut the frame into strips of whole rows, each within one image.
+
+        Parameters
+        ----------
+        size : int
+            Pixels of a strip, about.
+        fewest : int
+            Rows of a strip at least; the last of an image may have fewer.
+
+        Yields
+        ------
+        (int, int)
+            First pixel and the one after the last.
+        """
+        first = 0
+        for plane in self.planes:
+            end, columns = first + plane.pixels, plane.shape[1]
+            step = max(size // columns, fewest) * columns
+            for start in range(first, end, step):
+                yield start, min(start + step, end)
+            first = end
+
     def plane_at(self, pixel: int) -> int:
         """Tell in which of the images a pixel is; 0 for the first."""
         return self._place_of(pixel)[0]

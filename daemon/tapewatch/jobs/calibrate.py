@@ -4,19 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 from tapewatch import __version__
-from tapewatch.fitsfile.hdus import mask_plan
-from tapewatch.fitsfile.product import OpenOutput, ProductWriter, product_cards
+from tapewatch.fitsfile.hdus import HduPlan, mask_plan, masters_plan, uncertainty_plan
+from tapewatch.fitsfile.product import OpenOutput, Output, ProductWriter, product_cards
 from tapewatch.fitsfile.read import RawFrame
 from tapewatch.fitsfile.structure import ProductStructure
 from tapewatch.headers import provenance
 from tapewatch.headers.doubts import light_or_flat
-from tapewatch.headers.extensions import mask_cards
-from tapewatch.jobs.correction import correction as correction_of
-from tapewatch.jobs.workplace import (
-    STRIP,
-    open_raw,
-    processing_time,
-)
+from tapewatch.headers.extensions import mask_cards, uncertainty_cards
+from tapewatch.jobs.correction import Corrected, Correction, correction_of
+from tapewatch.jobs.workplace import open_raw, processing_time
 from tapewatch.model import CalibrateFrame, Content, Product, Report, Workplace
 from tapewatch.planning.contents import BRIGHT, looks_like_a_flat
 from tapewatch.planning.identity import identify
@@ -26,7 +22,6 @@ from tapewatch.science.quality import RunningStatistics
 
 _OF_IMAGES = {"BUNIT": ("adu", "unit of the pixels")}  # of a mosaic's extensions
 _NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
-_mask_plan = partial(mask_plan, cards=mask_cards())
 
 
 def calibrate_frame(
@@ -62,28 +57,52 @@ def calibrate_frame(
     target = place.output / product_path(job.frame.path, provisional=job.recipe.provisional)
     with open_raw(job.frame, place) as raw:
         correction, sampler = correction_of(job, place, raw), Sampler(raw.stacked)
-        cards = _cards(job, raw, _product(job, raw, _NO_HASH), now)
-        structure = ProductStructure(raw, cards, _OF_IMAGES)
-        first_mask = structure.add(_mask_plan) if place.treatment.mask else 0
-        with open_output(target, structure.hdus, attempt) as writer:
-            for start, stop in raw.strips(STRIP):
-                plane = raw.plane_at(start)
-                pixels = raw.physical(start, stop, hashed=True)
-                corrected = correction.correct(pixels, start, raw.overscan(start, stop))
-                saturated += corrected.saturated
-                statistics.add(corrected.product)
-                sampler.add(corrected.product)
-                writer.write(structure.image(plane), corrected.product)
-                if corrected.mask is not None:
-                    writer.write(first_mask + plane, corrected.mask)
+        layout = _Layout(raw, _cards(job, raw, _product(job, raw, _NO_HASH), now), correction)
+        with open_output(target, layout.hdus, attempt) as writer:
+            for strip in correction.strips(raw):
+                saturated += strip.saturated
+                statistics.add(strip.product)
+                sampler.add(strip.product)
+                layout.write(writer, strip)
             product = _product(job, raw, raw.data_hash())
             writer.commit({0: _cards(job, raw, product, now)})
     return Report(
         replace(statistics.result(), saturated=saturated),
         Content(raw.identity, product.data_hash, product.header_hash),
         product,
-        warnings=raw.warnings + _doubts(job, sampler, place.treatment.saturation),
+        warnings=(
+            *raw.warnings,
+            *correction.warnings,
+            *_doubts(job, sampler, place.treatment.saturation),
+        ),
     )
+
+
+class _Layout:
+    """The HDUs of a product: its images; of each a mask and uncertainties where they are wanted."""
+
+    def __init__(self, raw: RawFrame, cards: list[bytes], correction: Correction) -> None:
+        self._structure = ProductStructure(raw, cards, _OF_IMAGES)
+        treatment, noise = correction.treatment, correction.noise
+        self._mask = self._uncertainty = self._of_masters = 0
+        if treatment.mask:
+            self._mask = self._structure.add(partial(mask_plan, cards=mask_cards()))
+        if treatment.uncert and noise is not None:
+            cards = uncertainty_cards(noise.used)
+            self._uncertainty = self._structure.add(partial(uncertainty_plan, cards=cards))
+            self._of_masters = self._structure.add(partial(masters_plan, cards=cards))
+
+    @property
+    def hdus(self) -> list[HduPlan]:
+        return self._structure.hdus
+
+    def write(self, writer: Output, strip: Corrected) -> None:
+        writer.write(self._structure.image(strip.plane), strip.product)
+        if self._mask:
+            writer.write(self._mask + strip.plane, strip.mask)
+        if self._uncertainty and strip.uncertainty is not None:
+            writer.write(self._uncertainty + strip.plane, strip.uncertainty.total)
+            writer.write(self._of_masters + strip.plane, strip.uncertainty.of_masters)
 
 
 def _doubts(job: CalibrateFrame, sampler: Sampler, saturation: float) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from tapewatch.model.noise import MasterNoise
 from tapewatch.model.pixels import MEANING_OF_BITS, Bit
 from tapewatch.model.sequences import LONGEST_GAP, Chain, FrameSequence, Tally
 from tapewatch.model.work import (
+    BadPixels,
     BuildMaster,
     CalibrateFrame,
     Job,
@@ -42,6 +43,7 @@ __all__ = [
     "MEANING_OF_BITS",
     "PROVISIONAL",
     "UNDECIDED",
+    "BadPixels",
     "Bit",
     "BuildMaster",
     "CalibrateFrame",

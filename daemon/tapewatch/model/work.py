@@ -1,6 +1,6 @@
 """Jobs for the workers, what they report, and where and how they work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -131,6 +131,22 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class BadPixels:
+    """A file of bad pixels (BADPIX).
+
+    Parameters
+    ----------
+    digest : str
+        sha256 of the file: its content decides, wherever it lies.
+    path : Path
+        Absolute.
+    """
+
+    digest: str
+    path: Path = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Treatment:
     """What tape.par says of the arithmetic: the same frames so treated give the same pixels.
 
@@ -143,12 +159,24 @@ class Treatment:
     clipsig : tuple of float
         Standard deviations below and above the median from which sigclip leaves a value out
         (CLIPSIG).
-    mask : bool
-        Whether products have a mask (MASK).
     overscan : bool
         Whether overscan is subtracted and trimmed (OVERSCAN).
     flatregion : str
         Pixels whose median normalises a flat: ``all``, ``centre`` or a section (FLATREGION).
+    mask, uncert : bool
+        Whether products have a mask, and an uncertainty (MASK, UNCERT).
+    hotfix : str
+        What hot and saturated pixels hold: ``none`` (what the arithmetic gives), ``nan`` or
+        ``median`` (HOTFIX).
+    badfill : str
+        What pixels hold where the arithmetic gives no finite number: ``nan`` or ``median``
+        (BADFILL).
+    badpix : BadPixels or None
+        Known by the observer (BADPIX).
+    cosmic : bool
+        Whether cosmic rays are looked for (COSMIC).
+    egain : float or None
+        Gain where the header has none, e-/ADU; None where nothing depends on it (EGAIN).
     """
 
     saturation: float = 65535.0
@@ -157,6 +185,18 @@ class Treatment:
     mask: bool = True
     overscan: bool = False
     flatregion: str = "all"
+    uncert: bool = False
+    hotfix: str = "none"
+    badfill: str = "nan"
+    badpix: BadPixels | None = None
+    cosmic: bool = False
+    egain: float | None = None
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether anything asks which pixels not to trust."""
+        plain = (self.hotfix, self.badfill) == ("none", "nan")
+        return self.mask or self.cosmic or not plain
 
     @property
     def of_masters(self) -> tuple[object, ...]:
