@@ -79,7 +79,7 @@ test-lowest: .venv-lowest/.installed ## run all tests with the oldest dependenci
 	$(call install,.venv-lowest,.venv-lowest/constraints.txt,-e '.[test]')
 
 bench: .venv/.installed ## measure speed, latency and memory (docs/performance.md); some minutes, on a quiet machine
-	@for script in master_bias latency backlog; do $(BIN)/python bench/$$script.py || exit 1; done
+	@for script in master_bias latency backlog planning; do $(BIN)/python bench/$$script.py || exit 1; done
 
 lock: ## write constraints.txt anew, with the newest releases
 	@rm -rf .venv-lock

@@ -7,6 +7,9 @@ from astropy.io import fits
 
 from support_frames import write_raw, write_set
 from support_service import station, work_once, write_calibrations, write_objects
+from tapewatch.cli import main
+from tapewatch.ledger import Ledger
+from tapewatch.model import State
 
 FLAGGED = "provisional/wx.fits"
 
@@ -99,3 +102,18 @@ def test_a_sequence_that_ended_is_redone_as_a_whole(tmp_path: Path) -> None:
     after = {name: fits.getheader(tmp_path / f"w{name}.fits")["TWFLAT"] for name in "xyz"}
     assert len(set(before.values())) == len(set(after.values())) == 1
     assert before["x"] != after["x"]
+
+
+def test_nobody_waits_for_frames_that_recal_never_leaves_stale(tmp_path: Path) -> None:
+    write_calibrations(tmp_path)
+    write_objects(tmp_path, "x.fits")
+    work_once(tmp_path, RECAL="never")
+    for number in (2, 3):
+        when = f"2026-03-25T17:0{number}:00"
+        flat = tmp_path / f"flat-{number}.fits"
+        write_raw(flat, 20100 + number, IMAGETYP="flat", DATE_OBS=when)
+    work_once(tmp_path, RECAL="never")
+    with Ledger(tmp_path / ".tapewatch" / "state.sqlite") as ledger:
+        assert ledger.frames("x.fits")[0].state is State.STALE
+        assert "RECAL is never" in ledger.frames("x.fits")[0].reason
+    assert main(["status", "--par", str(tmp_path / "tape.par"), "--wait", "0"]) == 0

@@ -35,7 +35,7 @@ def status(options: argparse.Namespace) -> int:
         0; 1 where `wait` ended with frames still undecided.
     """
     parameters, where = open_state(options)
-    settled = options.wait is None or _wait(where, options.wait)
+    settled = options.wait is None or _wait(where, options.wait, recal=parameters.recal)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(statistics=False), ledger.masters()
         trouble = ledger.note("trouble") or ledger.note("output_trouble")
@@ -107,13 +107,17 @@ def open_state(options: argparse.Namespace) -> tuple[Parameters, Where]:
     return parameters, where
 
 
-def _wait(where: Where, seconds: float) -> bool:
-    """Wait until nothing is waiting or worked on; tell whether that came true."""
+def _wait(where: Where, seconds: float, *, recal: bool) -> bool:
+    """Wait until nothing is waiting or worked on; tell whether that came true.
+
+    Where superseded masters are to stay (RECAL never), nothing more will come for stale frames.
+    """
+    awaited = [state for state in UNDECIDED if recal or state is not State.STALE]
     deadline = time.monotonic() + seconds
     while True:
         with LedgerReader(Path(where.state)) as ledger:
             counts = ledger.counts()
-        if not any(counts.get(state) for state in UNDECIDED):
+        if not any(counts.get(state) for state in awaited):
             return True
         if time.monotonic() >= deadline:
             return False
