@@ -3,20 +3,26 @@
 import argparse
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.recognise import recognise
 from tapewatch.arrival.scan import Rules, scan
+from tapewatch.commands.policies import Seen, policies
 from tapewatch.commands.report import print_table
 from tapewatch.errors import IncompleteFileError, RejectedError
 from tapewatch.fitsfile.inspection import inspect
 from tapewatch.headers.classify import is_own_product
-from tapewatch.model import Kind
+from tapewatch.ledger import LedgerReader
+from tapewatch.model import Kind, Master
 from tapewatch.parameters import KEYS, Parameters, read_parameters
 from tapewatch.parfile import printable
-from tapewatch.whereabouts import is_running, log_file, state_file
+from tapewatch.whereabouts import find, is_running, log_file, state_file
+
+_OWN = "product of tapewatch"
 
 
 def check(options: argparse.Namespace) -> int:
@@ -35,7 +41,8 @@ def check(options: argparse.Namespace) -> int:
     parameters = read_parameters(options.par, workdir=options.workdir)
     excluded = frozenset() if parameters.outdir is None else frozenset({parameters.outdir})
     found = scan(parameters.watchdir, Rules(parameters.patterns, parameters.recurse, excluded))
-    groups = Counter(_describe(parameters, path) for path in found.files)
+    seen = [_look(parameters, path) for path in found.files]
+    groups = Counter(_describe(one) for one in seen)
     log = log_file(parameters)
     answer: dict[str, Any] = {
         "parameters": str(parameters.file),
@@ -52,6 +59,7 @@ def check(options: argparse.Namespace) -> int:
             {"what": what, "decision": decision, "files": count}
             for (what, decision), count in sorted(groups.items())
         ],
+        "policies": [asdict(one) for one in policies(seen, parameters, _known(parameters))],
         "problems": [*found.problems, *(f"{path}: {it}" for path, it in found.irregular.items())],
     }
     if options.json:
@@ -67,20 +75,45 @@ def check(options: argparse.Namespace) -> int:
         print()
         rows = [(str(count), what, why) for (what, why), count in sorted(groups.items())]
         print_table(("FILES", "WHAT", "WOULD BE"), rows)
+    if answer["policies"]:
+        print()
+        print_table(("FILES", "POLICY", "OTHERWISE", "WHAT IT DOES"), _rows(answer["policies"]))
     return 0
 
 
-def _describe(parameters: Parameters, path: str) -> tuple[str, str]:
-    """Say what a file is and what would be done with it."""
+def _rows(met: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for one in met:
+        yield str(one["files"]), one["key"], one["line"], one["says"]
+
+
+def _known(parameters: Parameters) -> tuple[Master, ...]:
+    """Give the masters that are in use; none where no tapewatch has worked there."""
+    where = find(parameters)
+    if where is None or not Path(where.state).exists():
+        return ()
+    with LedgerReader(Path(where.state)) as ledger:
+        return tuple(one.master for one in ledger.masters() if one.in_use)
+
+
+def _look(parameters: Parameters, path: str) -> Seen:
+    """Tell what a file is by its headers."""
+    inspection = None
     try:
         inspection = inspect(parameters.watchdir / path)
         if is_own_product(inspection.header):
-            return "product of tapewatch", "left alone"
-        frame = recognise(path, inspection, parameters)
-    except IncompleteFileError as error:
-        return "incomplete file", str(error)
-    except (RejectedError, OSError) as error:
-        return "other", f"set aside: {error}"
+            return Seen(path, reason=_OWN)
+        return Seen(path, inspection, recognise(path, inspection, parameters))
+    except (RejectedError, IncompleteFileError, OSError) as error:
+        return Seen(path, inspection, reason=str(error))
+
+
+def _describe(one: Seen) -> tuple[str, str]:
+    """Say what a file is and what would be done with it."""
+    frame = one.frame
+    if one.reason == _OWN:
+        return _OWN, "left alone"
+    if frame is None:
+        return "other", f"set aside: {one.reason}"
     what = {
         Kind.DARK: f"dark {frame.exptime:g} s",
         Kind.FLAT: f"flat {frame.filter}",

@@ -185,13 +185,36 @@ def advice(kinds: Iterable[Kind], parameters: Parameters, seen: Collection[Kind]
         parameters would do without them.
     """
     unseen = [kind for kind in kinds if kind not in seen]
+    line = steps_without(unseen, parameters, seen)
+    if not line:
+        return ""
+    names = " or ".join(unseen)
+    return f"; no {names} frame was ever seen here: if none will come, put into tape.par: {line}"
+
+
+def steps_without(unseen: Collection[Kind], parameters: Parameters, seen: Collection[Kind]) -> str:
+    """Give the line for tape.par that does without frames of some kinds.
+
+    Parameters
+    ----------
+    unseen : collection of Kind
+        Of which there are none.
+    parameters : Parameters
+        STEPS.
+    seen : collection of Kind
+        As for `advice`.
+
+    Returns
+    -------
+    str
+        As ``STEPS bias,flat``; empty where nothing is left to do, or flats cannot do without.
+    """
     left = tuple(step for step in parameters.steps if Kind(step) not in unseen)
     seen_darks = any(kind in seen for kind in DARKS_OF_FLATS)
     flats_in_need = Step.FLAT in left and Step.BIAS not in left and not seen_darks
     if not unseen or not left or flats_in_need:
         return ""
-    names, line = " or ".join(unseen), f"STEPS {','.join(left)}"
-    return f"; no {names} frame was ever seen here: if none will come, put into tape.par: {line}"
+    return f"STEPS {','.join(left)}"
 
 
 def advice_for_flats(parameters: Parameters, seen: Collection[Kind]) -> str:
