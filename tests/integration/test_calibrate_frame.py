@@ -207,6 +207,17 @@ def test_badfill_leaves_no_nan_for_programs_that_cannot_take_it(jobs: JobFolder)
     assert abs(np.median(filled[~given]) - np.median(plain[given])) < plain[given].std()
 
 
+def test_noise_in_a_dark_corner_of_the_flat_is_no_cosmic_ray(jobs: JobFolder) -> None:
+    pytest.importorskip("astroscrappy")
+    night = Night(jobs, TOLD)
+    rows = np.indices(SHAPE)[0]
+    night.response = np.exp(-((rows / 30.0) ** 2) / 2)  # down to 0.01
+    flat = jobs.build(night.take("flat", 5, 5, 60_000), night.bias)
+    light, treatment = night.light(), Treatment(cosmic=True)
+    found = bits_of(jobs.calibrate(light, night.bias, night.dark, flat, treatment=treatment))
+    assert np.count_nonzero(found & Bit.COSMIC) < 10
+
+
 def test_a_cosmic_key_without_noise_says_why_nothing_is_looked_for(jobs: JobFolder) -> None:
     night = Night(jobs)
     jobs.calibrate(night.light(), night.bias, treatment=Treatment(cosmic=True))

@@ -4,6 +4,7 @@ The strips go through stages, each a generator over the one before: calibration 
 uncertainty, then (each where it is asked for) cosmic rays and repairs.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -134,8 +135,12 @@ class Correction:
             held = list(group)
             image = np.concatenate([strip.product for strip in held]).reshape(raw.shapes[plane])
             bits = np.concatenate([strip.mask for strip in held]).reshape(image.shape)
+            flat = None
+            if self.flat is not None:
+                first = sum(math.prod(shape) for shape in raw.shapes[:plane])
+                flat = self.flat[first : first + image.size].reshape(image.shape)
             if self.noise is not None:
-                add_cosmic_rays(image, bits, self.noise.noise, self.treatment.saturation)
+                add_cosmic_rays(image, bits, self.noise.unlit, self.treatment.saturation, flat)
             ends = np.cumsum([strip.mask.size for strip in held])
             for strip, part in zip(held, np.split(bits.ravel(), ends[:-1]), strict=True):
                 yield strip._replace(mask=part)

@@ -15,9 +15,16 @@ from tapewatch.science.variance import Noise
 
 
 def add_cosmic_rays(
-    image: NDArray[np.float32], mask: Mask, noise: Noise, saturation: float
+    image: NDArray[np.float32],
+    mask: Mask,
+    noise: Noise,
+    saturation: float,
+    flat: NDArray[np.float32] | None,
 ) -> None:
     """Set the bit COSMIC in a mask.
+
+    The search is made in the image before its division by the flat, whose noise follows from gain
+    and read noise: in the vignetted corners of a divided one noise itself looks like cosmic rays.
 
     Parameters
     ----------
@@ -29,14 +36,17 @@ def add_cosmic_rays(
         Gain and read noise.
     saturation : float
         Saturation of raw pixels, ADU.
+    flat : numpy.ndarray or None
+        (ny, nx) float32: what the image was divided by.
     """
     known = mask != 0
-    good = image[~known]
+    level = image if flat is None else image * np.where(known, np.float32(1), flat)
+    good = level[~known]
     if not good.size:
         return
     # Imported here: only what asks for it pays the third of a second.
     detect = import_module("astroscrappy").detect_cosmics
-    filled = np.where(known, np.float32(np.median(good)), image)
+    filled = np.where(known, np.float32(np.median(good)), level)
     struck, _ = detect(
         filled,
         inmask=known,

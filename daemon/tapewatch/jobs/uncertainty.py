@@ -1,5 +1,6 @@
 """The uncertainty of a product: what is known of the camera's noise, and what follows from it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -63,6 +64,12 @@ class NoiseModel:
     subtracted: Single
     flat: Single | None
     flat_variance: Single | None
+
+    @property
+    def unlit(self) -> variance.Noise:
+        """Noise of a typical pixel without light, that of what was subtracted included."""
+        squared = self.noise.readnoise**2 + float(np.median(self.subtracted))
+        return variance.Noise(self.noise.gain, math.sqrt(squared))
 
     def of_strip(
         self, raw: NDArray[np.number], product: Single, start: int, columns: int
