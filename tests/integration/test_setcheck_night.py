@@ -9,7 +9,7 @@ from astropy.io import fits
 from structlog.typing import EventDict
 
 from support_frames import CARDS
-from support_profile import Pixels, a_bias, a_flat, across
+from support_profile import Pixels, a_bias, a_dark, a_flat, across
 from support_service import work_once
 from tapewatch.ledger import Ledger
 
@@ -17,13 +17,20 @@ GOOD = [a_bias(seed) for seed in range(4)]
 LIT = a_bias(9, 60.0)
 
 
-def write(folder: Path, kind: str, frames: Iterable[Pixels], first: int = 0) -> None:
+def write(
+    folder: Path,
+    kind: str,
+    frames: Iterable[Pixels],
+    *,
+    first: int = 0,
+    day: str = "2026-03-25",
+    exptime: float = 0.0,
+) -> None:
     """Write raw frames of one set, a minute apart."""
     folder.mkdir(exist_ok=True)
     for number, pixels in enumerate(frames, first):
-        header = fits.Header(
-            CARDS | {"IMAGETYP": kind, "DATE-OBS": f"2026-03-25T17:{number:02}:00"}
-        )
+        begun = {"DATE-OBS": f"{day}T17:{number:02}:00", "EXPTIME": exptime}
+        header = fits.Header(CARDS | {"IMAGETYP": kind} | begun)
         image = fits.PrimaryHDU(pixels.astype(np.uint16), header)
         image.writeto(folder / f"{kind}{number}.fits")
 
@@ -137,3 +144,39 @@ def test_a_flat_with_clouds_goes_and_the_others_stay(tmp_path: Path) -> None:
     flats = [flat.astype(np.uint16) - bias for flat in good]
     expected = np.median([flat / np.median(flat) for flat in flats], axis=0)
     assert np.array_equal(master_of(tmp_path, "wflatR.fits"), expected.astype(np.float32))
+
+
+def test_a_master_unlike_that_of_the_night_before_is_told_and_used(tmp_path: Path) -> None:
+    write(tmp_path / "first", "bias", GOOD, day="2026-03-24")
+    assert told(work(tmp_path), "quality.warning") == {}
+    write(tmp_path / "second", "bias", [a_bias(seed) for seed in range(20, 24)])
+    assert told(work(tmp_path), "quality.warning") == {}
+    write(tmp_path / "third", "bias", [a_bias(seed, 60.0) for seed in range(30, 34)])
+    lines = work(tmp_path)
+    (warning,) = (line for line in lines if line["event"] == "quality.warning")
+    (built,) = (line for line in lines if line["event"] == "master.built")
+    assert warning["master"] == built["master"]
+    assert warning["reason"].startswith("worse than or unlike second/masters/wbias-")
+    assert "of 4 frames: its level off by 6" in warning["reason"]
+    assert (tmp_path / "third" / "wbias.fits").exists()
+
+
+def test_flatdark_is_advised_once_where_dark_current_matters(tmp_path: Path) -> None:
+    write(tmp_path, "bias", GOOD)
+    write(tmp_path, "dark", [a_dark(seed, 30.0) for seed in range(4)], exptime=60.0)
+    write(tmp_path, "flat", [a_flat(seed, 1e4) for seed in range(4)], exptime=90.0)
+    lines = work(tmp_path)
+    reasons = [line["reason"] for line in lines if line["event"] == "quality.warning"]
+    assert reasons
+    for reason in reasons:  # two where flat and dark were ready at one moment
+        assert reason.startswith("dark current is more than 0.2% of the flat masters/wflatR-")
+        assert reason.endswith("FLATDARK 1 would subtract it")
+    write(tmp_path / "short", "flat", [a_flat(seed, 1e4) for seed in range(4)], exptime=1.0)
+    assert told(work(tmp_path), "quality.warning") == {}
+
+
+def test_biases_with_an_exposure_are_told_once_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, "bias", GOOD, exptime=30.0)
+    assert list(told(work(tmp_path), "quality.warning").values()) == [
+        "a bias whose EXPTIME is 30 s, expected 0 (1 at most): is it a dark?"
+    ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tapewatch.jobs.build import build_master
 from tapewatch.jobs.calibrate import calibrate_frame
 from tapewatch.jobs.measure import measure_frame
+from tapewatch.jobs.second_look import second_look
 from tapewatch.jobs.workplace import check_space
 from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
 
@@ -41,6 +42,7 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
         report = measure_frame(job, place)
     elif isinstance(job, BuildMaster):
         report = build_master(job, place, attempt)
+        report = replace(report, warnings=(*report.warnings, *second_look(job, place)))
     else:
         report = calibrate_frame(job, place, attempt)
     return replace(report, seconds=time.monotonic() - began, ended=time.time())

@@ -18,6 +18,8 @@ from tapewatch.model.frames import (
 )
 from tapewatch.model.masters import (
     PROVISIONAL,
+    Difference,
+    FlatDark,
     Master,
     ObjectFrame,
     Product,
@@ -51,6 +53,8 @@ __all__ = [
     "Chain",
     "Content",
     "Detector",
+    "Difference",
+    "FlatDark",
     "Frame",
     "FrameSequence",
     "Identity",

@@ -75,6 +75,50 @@ class Master:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """How a master differs from the one before it, in the unit of their pixels.
+
+    Parameters
+    ----------
+    sigma : float
+        Robust standard deviation of the difference.
+    shift : float
+        Median of the difference.
+    bend : float
+        The largest of it in a part of the frame, beyond `shift`.
+    off : float
+        Fraction of the pixels off by more than 6 sigma, the shift apart.
+    noise_before, noise : float
+        Scatter of the pixels of each.
+    """
+
+    sigma: float
+    shift: float
+    bend: float
+    off: float
+    noise_before: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlatDark:
+    """A flat that had no dark subtracted, and the dark that FLATDARK 1 would subtract.
+
+    Parameters
+    ----------
+    flat, dark : Master
+        One of them is being built, the other may be.
+    share : float
+        Dark current of the flat relative to its level, for an ADU of the dark:
+        ``(t_flat / t_dark) / level``, per ADU.
+    """
+
+    flat: Master
+    dark: Master
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Which masters make an object frame's product, and how.
 

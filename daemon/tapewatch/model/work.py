@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tapewatch.model.frames import Content, Frame, Identity, Statistics
-from tapewatch.model.masters import Master, Product, Recipe
+from tapewatch.model.masters import FlatDark, Master, Product, Recipe
 from tapewatch.model.noise import MasterNoise
 
 _SAME_EXPOSURE = 0.001
@@ -34,7 +34,9 @@ class BuildMaster:
     dark : Master or None
         To subtract from flats after the bias, times `dark_scales`.
     previous : Master or None
-        The version that this one is to succeed, for comparison.
+        The version that this one is to succeed, or the last night's, for comparison.
+    flat_darks : tuple of FlatDark
+        Flats without a dark and the dark they do without, of which this master is one.
     """
 
     master: Master
@@ -42,6 +44,7 @@ class BuildMaster:
     bias: Master | None = None
     dark: Master | None = None
     previous: Master | None = None
+    flat_darks: tuple[FlatDark, ...] = ()
 
     @property
     def dark_scales(self) -> tuple[float, ...]:

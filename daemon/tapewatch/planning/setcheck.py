@@ -53,11 +53,24 @@ def check_sets(sets: Sequence[CalibrationSet], parameters: Parameters) -> tuple[
     tuple of CheckedSet
         In the same order.
     """
-    return tuple(_check(one, parameters, _pedestal(one, sets)) for one in sets)
+    return tuple(_check(one, parameters, pedestal_of(one, sets)) for one in sets)
 
 
-def _pedestal(one: CalibrationSet, sets: Iterable[CalibrationSet]) -> float:
-    """Level of the folder's biases for a set, ADU; 0 where there are none yet."""
+def pedestal_of(one: CalibrationSet, sets: Iterable[CalibrationSet]) -> float:
+    """Find the level of a folder's biases for a set.
+
+    Parameters
+    ----------
+    one : CalibrationSet
+        The set.
+    sets : iterable of CalibrationSet
+        Of the folder.
+
+    Returns
+    -------
+    float
+        ADU; 0 where there are none yet.
+    """
     levels = [
         member.profile.level
         for other in sets

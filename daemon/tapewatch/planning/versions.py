@@ -12,6 +12,7 @@ from tapewatch.model import BuildMaster, Kind, Master, Treatment
 from tapewatch.parameters import Parameters
 from tapewatch.planning import names
 from tapewatch.planning.decisions import Facts, PlannedSet
+from tapewatch.planning.flatdarks import with_flats_and_darks
 from tapewatch.planning.identity import identify
 from tapewatch.planning.marks import badness
 from tapewatch.planning.match import Match, find_dark_of_flat, find_master, flats_need_dark
@@ -20,6 +21,7 @@ from tapewatch.planning.readiness import readiness
 from tapewatch.planning.reasons import advice, advice_for_flats, missing, missing_for_flat
 from tapewatch.planning.setcheck import CheckedSet, check_sets
 from tapewatch.planning.sets import CalibrationSet, find_sets
+from tapewatch.planning.succession import before
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
         if master is not None and not master.built and corrections.built:
             frames = tuple(each.frame for each in one.frames)
             bias, dark = corrections.bias, corrections.dark
-            builds.append(BuildMaster(master, frames, bias, dark, decided.previous))
+            previous = decided.previous or before(master, _in_use(facts, outside), parameters)
+            builds.append(BuildMaster(master, frames, bias, dark, previous))
     combined = {
         done.calibration_set.id for done in planned if done.master is not None and done.master.built
     }
@@ -115,7 +118,7 @@ def plan_sets(facts: Facts, parameters: Parameters, now: float, *, finish: bool)
             replace(done, stem=stems[one.id], doubts=check.doubts, left_out=check.left_out)
             for one, done, check in zip(sets, planned, checked, strict=True)
         ),
-        tuple(builds),
+        with_flats_and_darks(builds, planned, outside, parameters),
         min(times, default=None),
     )
 
@@ -129,6 +132,12 @@ def _checked_sets(facts: Facts, parameters: Parameters) -> tuple[CheckedSet, ...
         flats_by_exposure=flats_need_dark(parameters) and darks_must_match(Kind.DARK, parameters),
     )
     return check_sets(sets, parameters)
+
+
+def _in_use(facts: Facts, outside: Sequence[Master]) -> list[Master]:
+    """List the masters that frames are calibrated with now."""
+    here = (one for one in facts.masters if one.id in facts.in_use)
+    return [one for one in (*here, *outside) if one.id not in facts.bad]
 
 
 def kept(facts: Facts) -> tuple[Master, ...]:

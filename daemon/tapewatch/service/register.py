@@ -41,7 +41,7 @@ class Register:
         self._ledger = ledger
         self._log = log
         self._local = local
-        self._proposed: set[tuple[str, str]] = set()  # folder and rule that was told
+        self._told: set[tuple[str, str]] = set()  # folder and contradiction
 
     def take(self, path: str, inspection: Inspection) -> bool:
         """Enter a whole file as the frame that its header describes, or as rejected.
@@ -199,16 +199,17 @@ class Register:
         return [(raw, state) for raw, state in alike if product_path(raw) == path]
 
     def _tell_contradictions(self, frame: Frame, header: Header) -> None:
-        """Tell where header and name do not go together; of a folder of flats once."""
-        if reason := exposed_bias(frame, header):
-            self._log.warning("quality.warning", file=frame.path, reason=reason)
-        if (rule := flat_by_name(frame)) and (frame.folder, rule) not in self._proposed:
-            self._proposed.add((frame.folder, rule))
-            reason = (
+        """Tell where header and name do not go together: each contradiction once a folder."""
+        reasons = [exposed_bias(frame, header)]
+        if rule := flat_by_name(frame):
+            reasons.append(
                 f"called a flat, and by its header {_a(frame.kind)}: if it and others named like it"
                 f" are flats, tape.par has to say so: {rule}"
             )
-            self._log.warning("quality.warning", file=frame.path, reason=reason)
+        for reason in filter(None, reasons):
+            if (frame.folder, reason) not in self._told:
+                self._told.add((frame.folder, reason))
+                self._log.warning("quality.warning", file=frame.path, reason=reason)
 
     def _see_that_it_is_the_raw_one(self, frame: Frame) -> None:
         """Refuse what a camera wrote less its own dark, where it wrote the raw frame, too."""
