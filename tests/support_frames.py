@@ -26,7 +26,8 @@ def write_raw(
     A name that ends in .gz gives a compressed file.
     """
     image = np.random.default_rng(level).integers(level, level + 50, shape, dtype=np.uint16)
-    values = CARDS | {key.replace("_", "-"): value for key, value in cards.items()}
+    exptime = {"EXPTIME": 0.0} if cards.get("IMAGETYP") == "bias" else {}
+    values = CARDS | exptime | {key.replace("_", "-"): value for key, value in cards.items()}
     header = fits.Header()
     for key, value in values.items():
         if value is not None:
