@@ -161,11 +161,15 @@ def test_the_share_of_dark_current_is_counted_by_pixel() -> None:
 
 def test_flatdark_is_advised_with_figures_where_it_would_matter() -> None:
     pair = FlatDark(master("f", Kind.FLAT), master("d", Kind.DARK), 1e-5)
-    assert flatdark_advice(pair, 0.01, 0.001) == ""
+    assert flatdark_advice(pair, 0.01, 0.001) == ("", False)
     assert flatdark_advice(pair, 0.05, 0.001) == (
-        "dark current is more than 0.2% of the flat masters/wflat-f.fits in 5.0% of its pixels,"
-        " more than 1 % in 0.10%, by masters/wdark-d.fits: FLATDARK 1 would subtract it"
+        (
+            "dark current is more than 0.2% of the flat masters/wflat-f.fits in 5.0% of its pixels,"
+            " more than 1 % in 0.10%, by masters/wdark-d.fits: FLATDARK 1 would subtract it"
+        ),
+        False,
     )
+    assert flatdark_advice(pair, 0.05, 0.011)[1]
 
 
 def test_masters_without_noise_are_compared_too() -> None:

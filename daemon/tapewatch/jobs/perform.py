@@ -42,7 +42,8 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
         report = measure_frame(job, place)
     elif isinstance(job, BuildMaster):
         report = build_master(job, place, attempt)
-        report = replace(report, warnings=(*report.warnings, *second_look(job, place)))
+        warnings, advice = second_look(job, place)
+        report = replace(report, warnings=(*report.warnings, *warnings), advice=advice)
     else:
         report = calibrate_frame(job, place, attempt)
     return replace(report, seconds=time.monotonic() - began, ended=time.time())

@@ -17,7 +17,7 @@ from tapewatch.science.compare import Strips, dark_in_flat, difference
 _UNSTABLE = 0.05  # of its own value, by which a pixel of a dark may change
 
 
-def second_look(job: BuildMaster, place: Workplace) -> tuple[str, ...]:
+def second_look(job: BuildMaster, place: Workplace) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Compare a new master with the one before it, and flats with their dark.
 
     A master that is not there, or not readable, is not compared with: that is no fault of this one.
@@ -31,12 +31,15 @@ def second_look(job: BuildMaster, place: Workplace) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
+    warnings, advice : tuple of str
         What an observer should know.
     """
-    told = [] if job.previous is None else [_succession(job.master, job.previous, place)]
-    told += [_flat_and_dark(pair, place) for pair in job.flat_darks]
-    return tuple(text for text in told if text)
+    warnings = [] if job.previous is None else [_succession(job.master, job.previous, place)]
+    advice: list[str] = []
+    for pair in job.flat_darks:
+        text, grave = _flat_and_dark(pair, place)
+        (warnings if grave else advice).append(text)
+    return tuple(filter(None, warnings)), tuple(filter(None, advice))
 
 
 def _succession(now: Master, then: Master, place: Workplace) -> str:
@@ -48,10 +51,10 @@ def _succession(now: Master, then: Master, place: Workplace) -> str:
         return worse(difference(strips, shape, unstable), now, then)
 
 
-def _flat_and_dark(pair: FlatDark, place: Workplace) -> str:
+def _flat_and_dark(pair: FlatDark, place: Workplace) -> tuple[str, bool]:
     with _both(pair.dark, pair.flat, place) as found:
         if found is None:
-            return ""
+            return "", False
         return flatdark_advice(pair, *dark_in_flat(found[0], pair.share, DARK_SHARE))
 
 

@@ -116,6 +116,8 @@ class Report:
         Of a master's frames.
     warnings : tuple of str
         What an observer should know of the quality of what was made, in words.
+    advice : tuple of str
+        What could be made better, where nothing is wrong.
     seconds : float
         Time that the worker took.
     ended : float
@@ -129,6 +131,7 @@ class Report:
     identities: tuple[Identity, ...] = ()
     noise: MasterNoise | None = None
     warnings: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
     seconds: float = 0.0
     ended: float = 0.0
 

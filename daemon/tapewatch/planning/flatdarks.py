@@ -82,7 +82,7 @@ def _flat_and_dark(
     return FlatDark(flat, dark, median(rates) / dark.exptime)
 
 
-def flatdark_advice(pair: FlatDark, above: float, far_above: float) -> str:
+def flatdark_advice(pair: FlatDark, above: float, far_above: float) -> tuple[str, bool]:
     """Say what FLATDARK 1 would change.
 
     Parameters
@@ -94,13 +94,16 @@ def flatdark_advice(pair: FlatDark, above: float, far_above: float) -> str:
 
     Returns
     -------
-    str
+    text : str
         Empty where it would change little.
+    grave : bool
+        So many pixels are off by more than 1 % that it is to be warned of.
     """
     if above <= _SHARE_OF_PIXELS:
-        return ""
-    return (
+        return "", False
+    text = (
         f"dark current is more than {DARK_SHARE:.1%} of the flat {pair.flat.path} in {above:.1%} of"
         f" its pixels, more than 1 % in {far_above:.2%}, by {pair.dark.path}: FLATDARK 1 would"
         " subtract it"
     )
+    return text, far_above > _SHARE_OF_PIXELS

@@ -121,6 +121,8 @@ class Booking:
             self._log.info("frame.measured", **lines.of_frame(job, report))
         for reason in report.warnings:
             self._log.warning("quality.warning", **lines.named(job), reason=reason)
+        for reason in report.advice:
+            self._log.info("quality.advice", **lines.named(job), reason=reason)
         if not isinstance(job, MeasureFrame):  # which writes nothing
             self.restore()
 
