@@ -244,6 +244,34 @@ def test_ccdproc_counts_the_bias_pedestal_as_signal_where_we_do_not(night: Night
     np.testing.assert_allclose(excess, bias.data[above], rtol=1e-9)
 
 
+def test_uncertainty_is_ccdprocs_where_a_pixel_stands_for_itself(
+    arcsat: Path, tmp_path: Path
+) -> None:
+    """The frame's own part, without that of the masters, which ccdproc reads from the masters.
+
+    Where a pixel stands out (stars), both work out its photon noise from its own value. Elsewhere
+    we take its neighbours' mean (see `science/variance.py`), so both agree in the mean alone.
+    """
+    copy_frames(arcsat, tmp_path)
+    par = write_par(tmp_path, MINFREE=0, UNCERT=1, EGAIN=1.5)
+    assert tapewatch("once", par).code == 0
+    night = read_night(tmp_path)
+    name, raw = night.names["wobj"][0], night.raws["wobj"][0]
+    with fits.open(tmp_path / f"w{name}", memmap=False) as hdus:
+        ours, of_masters = (hdus[key].data.astype(np.float64) for key in ("UNCERT", "UNCERTM"))
+        gain = hdus["UNCERT"].header["TWGAIN"] * u.electron / u.adu
+        read_noise = hdus["UNCERT"].header["TWNOISE"] * u.adu * gain
+    less_bias = ccdproc.subtract_bias(raw, night.master("wbias"))
+    deviation = ccdproc.create_deviation(less_bias, gain=gain, readnoise=read_noise)
+    flat = night.master(f"wflat{raw.header['FILTER'].strip()}")
+    done = ccdproc.flat_correct(deviation, flat, norm_value=1.0)
+    ratio = (ours**2 - of_masters**2) / done.uncertainty.array**2
+    stars = less_bias.data > np.median(less_bias.data) + 5000
+    assert stars.sum() > 300
+    assert np.quantile(np.abs(ratio[stars] - 1), 0.95) < 1e-5
+    assert abs(np.median(ratio) - 1) < 0.01
+
+
 def test_what_a_flat_of_zero_gives(tmp_path: Path) -> None:
     # Why: inf spoils a sum as NaN does, but passes `isnan`: a pixel without value is always NaN.
     dead = 5, 7

@@ -142,7 +142,7 @@ def test_masters_as_json_and_as_a_table(par: Path) -> None:
     ]
     table = ask("masters", par).output.splitlines()
     assert re.split(" {2,}", table[0]) == [
-        *("MASTER", "AGE", "FRAMES", "MEAN", "STD", "PRODUCTS", "USE", "FILE"),
+        *("MASTER", "AGE", "FRAMES", "MEAN", "STD", "NOISE", "PRODUCTS", "USE", "FILE"),
     ]
     for one, line in zip(masters["masters"], table[1:], strict=True):
         image = fits.getdata(par.parent / one["file"]).astype("f8")

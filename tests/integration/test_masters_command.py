@@ -69,14 +69,17 @@ def test_a_master_tells_its_inputs_age_and_use(par: Path) -> None:
     assert [one["in_use"] for one in flats] == [False, True]
     assert [one["products"] for one in flats] == [0, 2]
     assert flats[1]["inputs"] == [f"flat-{number}.fits" for number in range(4)]
+    header = fits.getheader(par.parent / bias["file"])
+    assert bias["noise"] == header["TWNOISE"] == pytest.approx(14.4, rel=0.1)  # 50 / sqrt(12)
     header = fits.getheader(par.parent / flats[1]["file"])
+    assert flats[1]["gain"] == header["TWGAIN"]
     assert (header["TWID"], header["NCOMBINE"]) == (flats[1]["id"], 4)
 
 
 def test_the_table_tells_the_same_in_columns(par: Path) -> None:
     lines = ask("masters", par).output.splitlines()
     assert lines[0].split() == [
-        *("MASTER", "AGE", "FRAMES", "MEAN", "STD", "PRODUCTS", "USE", "FILE"),
+        *("MASTER", "AGE", "FRAMES", "MEAN", "STD", "NOISE", "PRODUCTS", "USE", "FILE"),
     ]
     cells = [line.split("  ") for line in lines[1:]]
     shown = [[cell.strip() for cell in row if cell.strip()] for row in cells]

@@ -297,6 +297,9 @@ def test_a_provisional_product_is_made_again_from_the_masters_that_it_had(tmp_pa
         {"FLATDARK": 1},
         {"OVERSCAN": 1},
         {"FLATREGION": "centre"},
+        {"UNCERT": 1, "EGAIN": 1.5},
+        {"HOTFIX": "median", "BADFILL": "median", "MASK": 0},
+        {"HOTFIX": "nan", "COSMIC": 1, "UNCERT": 1, "EGAIN": 1.5},
     ],
     ids="-".join,
 )

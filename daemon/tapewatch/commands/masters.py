@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from tapewatch.commands.report import master_as_json, moment, open_state, print_table
+from tapewatch.errors import TapewatchError
+from tapewatch.fitsfile.inspection import inspect
+from tapewatch.headers.noise import noise_of
 from tapewatch.ledger import LedgerReader, MasterRecord
-from tapewatch.model import Master
+from tapewatch.model import Kind, Master, MasterNoise
 from tapewatch.planning.marks import spread
 from tapewatch.planning.reasons import label
 
 _DAY = 86400.0
 _HOUR = 3600.0
 
-_HEAD = ("MASTER", "AGE", "FRAMES", "MEAN", "STD", "PRODUCTS", "USE", "FILE")
+_HEAD = ("MASTER", "AGE", "FRAMES", "MEAN", "STD", "NOISE", "PRODUCTS", "USE", "FILE")
 
 
 class Shelf:
@@ -26,13 +29,16 @@ class Shelf:
     ----------
     ledger : LedgerReader
         Open.
+    output : Path
+        The masters lie below it.
     now : float
         From which ages count, seconds since 1970.
     """
 
-    def __init__(self, ledger: LedgerReader, now: float) -> None:
+    def __init__(self, ledger: LedgerReader, output: Path, now: float) -> None:
         self.records = ledger.masters()
         self._ledger = ledger
+        self._output = output
         self._now = now
         self._known = {one.master.id: one.master for one in self.records}
         self._bad = spread(ledger.marks(), self._known.values())
@@ -51,8 +57,11 @@ class Shelf:
         dict
             As JSON has it; the same keys for every master. Files are relative to the output
             folder, raw frames to the watched one, empty where a frame is not known any more.
+            `noise` is that of one frame, ADU, `gain` by the noise of flats, e-/ADU; None where
+            they are not known.
         """
         master = record.master
+        noise = self._noise(master)
         return master_as_json(record) | {
             "label": label(master),
             "bad": self._bad.get(master.id, ""),
@@ -62,6 +71,8 @@ class Shelf:
             "shape": list(master.detector.shape),
             "binning": list(master.detector.binning),
             "temperature": master.temperature,
+            "noise": noise.noise,
+            "gain": noise.gain,
             "bias": self._file(master.bias_id),
             "dark": self._file(master.dark_id),
             "dark_scale": master.dark_scale,
@@ -71,6 +82,13 @@ class Shelf:
             ],
             "products": self._products.get(master.id, 0),
         }
+
+    def _noise(self, master: Master) -> MasterNoise:
+        """Read what was measured of its frames' noise, which its header tells."""
+        try:
+            return noise_of(inspect(self._output / master.path).header)
+        except (TapewatchError, OSError):
+            return MasterNoise(len(master.inputs))
 
     def _file(self, identity: str) -> str:
         return self._known[identity].path if identity in self._known else identity
@@ -95,9 +113,9 @@ def masters(options: argparse.Namespace) -> int:
     int
         0.
     """
-    _, where = open_state(options)
+    parameters, where = open_state(options)
     with LedgerReader(Path(where.state)) as ledger:
-        shelf = Shelf(ledger, time.time())
+        shelf = Shelf(ledger, parameters.output, time.time())
         described = [shelf.describe(one) for one in shelf.records]
     if options.json:
         print(json.dumps({"masters": described}))
@@ -118,10 +136,18 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         str(one["frames"]),
         _figure(one["mean"], 5),
         _figure(one["std"], 4),
+        _noise(one),
         str(one["products"]),
         _use(one),
         one["file"],
     )
+
+
+def _noise(one: Mapping[str, Any]) -> str:
+    """Write the noise of one frame, ADU; of flats the gain that follows from it, e-/ADU."""
+    if one["kind"] == Kind.FLAT:
+        return "" if one["gain"] is None else f"{one['gain']:.3g} e-/adu"
+    return "" if one["noise"] is None else f"{one['noise']:.3g} adu"
 
 
 def _age(seconds: float) -> str:

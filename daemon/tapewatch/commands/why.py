@@ -47,7 +47,7 @@ def why(options: argparse.Namespace) -> int:
     with LedgerReader(Path(where.state)) as ledger:
         subject = find_subject(ledger, parameters, options.file)
         if isinstance(subject, MasterRecord):
-            answer, lines = _of_master(ledger, subject)
+            answer, lines = _of_master(ledger, parameters.output, subject)
         else:
             answer, lines = _of_frame(ledger, parameters, subject)
     if options.json:
@@ -141,10 +141,12 @@ def _lines_of_set(one: Answer) -> list[str]:
     return lines
 
 
-def _of_master(ledger: LedgerReader, record: MasterRecord) -> tuple[Answer, list[str]]:
+def _of_master(
+    ledger: LedgerReader, output: Path, record: MasterRecord
+) -> tuple[Answer, list[str]]:
     """Tell of a master: what it was made of, and what was made with it."""
     master = record.master
-    answer = Shelf(ledger, time.time()).describe(record)
+    answer = Shelf(ledger, output, time.time()).describe(record)
     answer["frames_made_with_it"] = list(ledger.frames_made_with(master.id))
     use = answer["bad"] or (
         "in use" if record.in_use else "not in use: a newer version is, or other STEPS"
