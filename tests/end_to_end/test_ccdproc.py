@@ -58,10 +58,15 @@ class Night:
 
 
 def read(path: Path, **changes: object) -> CCDData:
-    """Read an image in float64, with its header and nothing else."""
+    """Read an image in float64 with its header; a raw one less its overscan, if it has any."""
     image, header = notebook.read(path)
     ccd = CCDData(np.asarray(image, dtype=np.float64), unit=u.adu)
     ccd.header = dict(header) | changes
+    if "BIASSEC" in header and "TWID" not in header:
+        ccd = ccdproc.subtract_overscan(
+            ccd, fits_section=header["BIASSEC"], overscan_axis=1, median=True
+        )
+        ccd = ccdproc.trim_image(ccd, fits_section=header["TRIMSEC"])
     return ccd
 
 
@@ -72,7 +77,7 @@ def read_night(folder: Path, how: Mapping[str, object] = MEDIAN) -> Night:
     return Night(folder, raws, names, how)
 
 
-@pytest.fixture(scope="module", params=["arcsat", "tape", "sigclip"])
+@pytest.fixture(scope="module", params=["arcsat", "tape", "sigclip", "overscan"])
 def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Night:
     """Calibrate real frames, or simulated ones with two darks and exposures between them."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -81,12 +86,30 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         spoil(folder)
         assert tapewatch("once", write_par(folder, MINFREE=0, COMBINE="sigclip")).code == 0
         return read_night(folder, CLIPPED_MEAN)
+    if request.param == "overscan":
+        add_overscan(take(folder, NIGHTS["tape"]))
+        assert tapewatch("once", write_par(folder, MINFREE=0, OVERSCAN=1)).code == 0
+        return read_night(folder)
     if request.param == "arcsat":
         copy_frames(request.getfixturevalue("arcsat"), folder)
     else:
         take(folder, NIGHTS["tape"])
     assert tapewatch("once", write_par(folder, MINFREE=0)).code == 0
     return read_night(folder)
+
+
+def add_overscan(paths: list[Path]) -> None:
+    """Put 12 columns of overscan beside each frame, whose level drifts from row to row."""
+    random = np.random.default_rng(6)
+    for path in paths:
+        with fits.open(path, mode="update") as hdus:
+            image = hdus[0].data
+            rows, columns = image.shape
+            drift = np.linspace(0, 9, rows).astype(np.uint16)[:, None]
+            over = random.normal(300, 4, (rows, 12)).astype(np.uint16) + drift
+            hdus[0].data = np.hstack([image + drift, over])
+            hdus[0].header["BIASSEC"] = f"[{columns + 1}:{columns + 12},1:{rows}]"
+            hdus[0].header["TRIMSEC"] = f"[1:{columns},1:{rows}]"
 
 
 def spoil(folder: Path) -> None:
