@@ -146,7 +146,12 @@ def beside_the_others(
     for check in checks:
         for member, doubt in zip(members, check(), strict=True):
             found[member.frame.path] += [] if doubt is None else [doubt]
-    return {path: tuple(doubts) for path, doubts in found.items()}
+    return {path: _telling(doubts) for path, doubts in found.items()}
+
+
+def _telling(doubts: list[Doubt]) -> tuple[Doubt, ...]:
+    """Leave out what only follows from rows without an image."""
+    return tuple(one for one in doubts if one.cause == "rows") or tuple(doubts)
 
 
 def _middle_and_spread(values: Sequence[float]) -> tuple[float, float]:
