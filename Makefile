@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run once test lint test-lowest bench lock clean
+.PHONY: help setup demo run once install instance uninstall test test-faults lint test-lowest bench lock clean
 # Another program's Python settings must not leak into the environments made here.
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -13,6 +13,12 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 BUILD := hatchling editables
 EDITABLE := -e '.[test,dev]'
+
+# Where `make install` puts the service. Its Python must lie where a service may look: in no home.
+PREFIX := /opt/tapewatch
+SYSTEM_PYTHON ?= /usr/bin/python3
+UNITS := /usr/local/lib
+INSTANCES := /etc/systemd/system
 
 # $(call environment,FOLDER): an empty environment, or the word why there can be none.
 define environment
@@ -60,8 +66,49 @@ once: .venv/.installed ## calibrate what is there and end: make once PAR=/path/t
 	@test -n "$(PAR)" || { echo "which parameter file? make $@ PAR=/path/tape.par" >&2; exit 2; }
 	@exec $(BIN)/tapewatch once --par "$(PAR)"
 
-test: .venv/.installed ## run all tests
+install: ## as root: the service's program, unit and user (/opt/tapewatch)
+	@case "$$($(SYSTEM_PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))')" in \
+		/home/*|/root/*) echo "a service cannot use a Python in a home; make install" \
+			"SYSTEM_PYTHON=/usr/bin/python3" >&2; exit 1;; esac
+	@rm -f $(PREFIX)/.installed
+	@$(MAKE) --no-print-directory PYTHON=$(SYSTEM_PYTHON) $(PREFIX)/.installed
+	@$(PREFIX)/bin/python -m compileall -q $(PREFIX)/lib
+	@install -D -m 644 -t $(UNITS)/systemd/system systemd/tapewatch@.service
+	@install -D -m 644 systemd/tapewatch.sysusers $(UNITS)/sysusers.d/tapewatch.conf
+	@install -D -m 644 systemd/tapewatch.tmpfiles $(UNITS)/tmpfiles.d/tapewatch.conf
+	@install -D -m 644 systemd/tapewatch.logrotate /etc/logrotate.d/tapewatch
+	@systemd-sysusers $(UNITS)/sysusers.d/tapewatch.conf
+	@systemd-tmpfiles --create $(UNITS)/tmpfiles.d/tapewatch.conf
+	@ln -sf $(PREFIX)/bin/tapewatch /usr/local/bin/tapewatch
+	@! test -d /run/systemd/system || systemctl daemon-reload
+	@echo "installed in $(PREFIX); next: make instance NAME=dome PAR=/path/to/tape.par"
+
+$(PREFIX)/.installed:
+	$(call environment,$(PREFIX))
+	$(call install,$(PREFIX),constraints.txt,.)
+
+instance: ## as root: a service for a camera: make instance NAME=dome PAR=/path/tape.par
+	@test -n "$(NAME)" -a -n "$(PAR)" || { \
+		echo "which camera, which parameters? make $@ NAME=dome PAR=/path/tape.par" >&2; exit 2; }
+	@install -D -m 644 "$(PAR)" "/etc/tapewatch/$(NAME)/tape.par"
+	@folders=$$($(PREFIX)/bin/tapewatch check --par "/etc/tapewatch/$(NAME)/tape.par" --unit) && \
+		printf '%s\n' "$$folders" && printf '%s\n' "$$folders" | \
+		install -D -m 644 /dev/stdin "$(INSTANCES)/tapewatch@$(NAME).service.d/folders.conf"
+	@! test -d /run/systemd/system || systemctl daemon-reload
+	@echo "next: systemctl enable --now tapewatch@$(NAME); journalctl -fu tapewatch@$(NAME)"
+
+uninstall: ## as root: what `make install` brought; parameters, states and data stay
+	@systemctl stop 'tapewatch@*' 2>/dev/null || true
+	@rm -rf $(PREFIX) $(UNITS)/systemd/system/tapewatch@.service $(UNITS)/sysusers.d/tapewatch.conf \
+		$(UNITS)/tmpfiles.d/tapewatch.conf /etc/logrotate.d/tapewatch /usr/local/bin/tapewatch
+	@! test -d /run/systemd/system || systemctl daemon-reload
+	@echo "removed; left: /etc/tapewatch, $(INSTANCES)/tapewatch@*, /var/lib/tapewatch, /var/log/tapewatch"
+
+test: .venv/.installed ## run the tests
 	@$(BIN)/python -m pytest
+
+test-faults: .venv/.installed ## what can go wrong, with a real systemd where root can boot one
+	@$(BIN)/python -m pytest tests/faults
 
 lint: .venv/.installed ## ruff (rules and format) and mypy
 	@$(BIN)/python -m ruff check

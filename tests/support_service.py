@@ -90,7 +90,7 @@ class Station:
 
     def look(self) -> None:
         """Search the folder once, as every RESCAN seconds, and do all that follows from it."""
-        self.service._scan_due = 0.0
+        self.service._lookout.scan_soon()
         self.service._foreman.booking._held_until = 0.0  # which ends no later than a search begins
         give_up = time.monotonic() + _PATIENCE
         while time.monotonic() < give_up:

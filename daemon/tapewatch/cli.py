@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tapewatch import __version__
@@ -89,6 +90,12 @@ def _add_own(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("--why", default="", metavar="TEXT", help="for the reason of its state")
     if name == "verify":
         parser.add_argument("files", metavar="FILE", nargs="+", help="a product or master")
+    if name == "check":
+        parser.add_argument(
+            "--unit",
+            action="store_true",
+            help="print the drop-in by which a systemd service reaches these folders",
+        )
     if name == "status":
         parser.add_argument(
             "--wait",
@@ -144,11 +151,12 @@ def _serve(options: argparse.Namespace, *, once: bool) -> int:
     from tapewatch import forkserver
     from tapewatch.parameters import read_parameters
 
-    parameters = read_parameters(options.par, workdir=options.workdir)
+    reread = partial(read_parameters, options.par, workdir=options.workdir)
+    parameters = reread()
     forkserver.start()  # it loads what workers need while we load what the service needs
     from tapewatch.service.loop import Service
 
-    return Service(parameters, once=once).run()
+    return Service(parameters, once=once, reread=reread).run()
 
 
 def _status(options: argparse.Namespace) -> int:

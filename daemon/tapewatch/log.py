@@ -27,6 +27,8 @@ Log = FilteringBoundLogger
 _LONGEST_VALUE = 600  # characters
 _LONGEST_LINE = 4000  # bytes
 _SHORTENED = {"shortened": True}  # said by a line that lacks what would have made it longer
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # syslog(3)
+_NOTICE = 5
 _DIGITS = 5  # of a number on the console
 _MASTERS = ("bias", "dark", "flat", "master")  # fields that name a master's file
 
@@ -37,7 +39,8 @@ def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
     Parameters
     ----------
     stream : text file or None
-        Gets coloured text where it is a terminal, else JSON. None: `sys.stdout`, if there is one.
+        Gets coloured text where it is a terminal, else JSON; where it is systemd's journal, with
+        each line's priority. None: `sys.stdout`, if there is one.
     file : Path or None
         Gets the same lines as JSON, appended.
 
@@ -59,7 +62,7 @@ def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _bounded,
             *copy,
-            console() if stream.isatty() else _as_json,
+            _rendering(stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: _Stream(stream),
@@ -88,6 +91,27 @@ def console(*, colours: bool = True) -> Processor:
         return str(render(logger, name, _brief(event)))
 
     return for_a_person
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Tell whether a stream goes to systemd's journal (systemd.exec(5), ``$JOURNAL_STREAM``)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _for_the_journal(logger: WrappedLogger, level: str, event: EventDict) -> str:
+    """Write the line as JSON, behind what the journal reads its priority from (sd-daemon(3))."""
+    return f"<{_PRIORITIES.get(level, _NOTICE)}>{_as_json(logger, level, event)}"
+
+
+def _rendering(stream: TextIO) -> Processor:
+    """Choose the form of the lines for a stream."""
+    if stream.isatty():
+        return console()
+    return _for_the_journal if _is_journal(stream) else _as_json
 
 
 class _Stream:

@@ -45,7 +45,9 @@ FRAME_FIELDS = {
 MASTER_FIELDS = {
     *("file", "id", "kind", "filter", "exptime", "frames", "in_use", "built", "mean", "std"),
 }
-HEALTH_FIELDS = {"running", "pid", "host", "started", "watching", "state", "log", "trouble"}
+HEALTH_FIELDS = {"running", "pid", "host", "started", "watching", "state", "log", "trouble"} | {
+    "found_by_scan"
+}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -193,6 +194,25 @@ def test_the_file_gets_the_same_lines_as_json(tmp_path: Path) -> None:
     lines = [parsed(line) for line in file.read_text().splitlines()]
     assert [line["tries"] for line in lines] == [0, 1]
     assert stream.getvalue().count("\n") == 2
+
+
+def test_the_journal_gets_priorities_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "journal"
+    with file.open("w") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        log = configure(stream, tmp_path / "copy.jsonl")
+        for level in ("info", "warning", "error"):
+            getattr(log, level)("frame.rejected")
+    # sd-daemon(3): the numbers of syslog.
+    assert [line[:4] for line in file.read_text().splitlines()] == ["<6>{", "<4>{", "<3>{"]
+    copies = (tmp_path / "copy.jsonl").read_text().splitlines()
+    assert [json.loads(line)["level"] for line in copies] == ["info", "warning", "error"]
+    with (tmp_path / "another").open("w") as other:
+        configure(other).info("frame.rejected")
+    assert (tmp_path / "another").read_text().startswith("{")
 
 
 def test_the_file_may_be_rotated_at_any_time(tmp_path: Path) -> None:

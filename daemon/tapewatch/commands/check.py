@@ -11,6 +11,7 @@ from typing import Any
 from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.recognise import recognise
 from tapewatch.arrival.scan import Rules, scan
+from tapewatch.commands.dropin import drop_in
 from tapewatch.commands.policies import Seen, policies
 from tapewatch.commands.report import print_table
 from tapewatch.errors import IncompleteFileError, RejectedError
@@ -31,7 +32,7 @@ def check(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        ``par``, ``workdir``, ``json``.
+        ``par``, ``workdir``, ``json``, ``unit``.
 
     Returns
     -------
@@ -39,6 +40,9 @@ def check(options: argparse.Namespace) -> int:
         0; a bad tape.par raises `ParameterError`.
     """
     parameters = read_parameters(options.par, workdir=options.workdir)
+    if options.unit:
+        print(drop_in(parameters), end="")
+        return 0
     excluded = frozenset() if parameters.outdir is None else frozenset({parameters.outdir})
     found = scan(parameters.watchdir, Rules(parameters.patterns, parameters.recurse, excluded))
     seen = [_look(parameters, path) for path in found.files]

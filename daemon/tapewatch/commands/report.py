@@ -39,6 +39,7 @@ def status(options: argparse.Namespace) -> int:
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(statistics=False), ledger.masters()
         trouble = ledger.note("trouble") or ledger.note("output_trouble")
+        found_by_scan = int(ledger.note("found_by_scan") or 0)
     health = {
         "running": is_running(parameters),
         "pid": where.pid,
@@ -48,6 +49,7 @@ def status(options: argparse.Namespace) -> int:
         "state": where.state,
         "log": where.log,
         "trouble": trouble,
+        "found_by_scan": found_by_scan,
     }
     if options.json:
         files = {one.master.id: one.master.path for one in masters}
@@ -199,6 +201,8 @@ def _print_status(
     print(f"watching {health['watching']}")
     if health["trouble"]:
         print(f"TROUBLE: {health['trouble']}")
+    if health["found_by_scan"]:
+        print(f"files that no event told of, found by searching: {health['found_by_scan']}")
     counts = Counter(str(one.state) for one in records)
     print("frames: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     print(f"masters in use: {', '.join(_label(one) for one in masters if one.in_use) or 'none'}")

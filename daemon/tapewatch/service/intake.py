@@ -62,8 +62,8 @@ class Intake:
     ) -> None:
         self._parameters = parameters
         self._stopping = stopping
-        self.scan_seconds = 0.0
-        """Time that the last listing of the tree took."""
+        self.scan_seconds = 0.0  # that the last listing of the tree took
+        self.found: dict[str, float] = {}  # news of the last scan, and when they changed
         self._ledger = ledger
         self._log = log
         self._register = Register(parameters, ledger, log, local=local)
@@ -118,7 +118,8 @@ class Intake:
             self._log.warning("watch.problem", reason=problem)
         dirty: set[str] = set()
         with self._ledger.batch():
-            for path in self._news(found.files):
+            self.found = self._news(found.files)
+            for path in self.found:
                 if self._stopping():
                     return dirty
                 dirty |= self.look(path)
@@ -141,10 +142,12 @@ class Intake:
         unsettled = self._unsettled.get(path)
         return identity == (self._known.get(path) if unsettled is None else unsettled.identity)
 
-    def _news(self, files: Mapping[str, Identity]) -> list[str]:
-        """Give the paths of files to be looked at, in the order in which they came."""
-        news = [path for path, identity in files.items() if not self._is_known(path, identity)]
-        return sorted(news, key=lambda path: (changed(files[path]), path))
+    def _news(self, files: Mapping[str, Identity]) -> dict[str, float]:
+        """Give the paths of files to be looked at, in the order in which they came, and when."""
+        news = [
+            (changed(one), path) for path, one in files.items() if not self._is_known(path, one)
+        ]
+        return {path: moment for moment, path in sorted(news)}
 
     def look_at_due(self) -> set[str]:
         """Look at all files whose time has come; give the paths of frames that changed."""

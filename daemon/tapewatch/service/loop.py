@@ -15,8 +15,7 @@ from types import FrameType
 from tapewatch import __version__
 from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.scan import OWN_FOLDERS
-from tapewatch.arrival.watch import Watch
-from tapewatch.errors import FatalError, RetriableError
+from tapewatch.errors import FatalError, ParameterError
 from tapewatch.fitsfile.atomic import remove_leftovers
 from tapewatch.ledger import Ledger
 from tapewatch.log import SCHEMA, configure
@@ -25,12 +24,13 @@ from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
+from tapewatch.service.lifeline import Lifeline
+from tapewatch.service.lookout import Lookout
 from tapewatch.service.marks import Marks
 from tapewatch.whereabouts import FOLDER, NOTE, find
 from tapewatch.workers import Workers
 
 _GRACE = 4.0  # seconds for running jobs to end at a stop
-_SCAN_SHARE = 10.0  # scans take at most this part of the time
 _LONGEST_WAIT = 60.0  # seconds
 
 
@@ -43,18 +43,21 @@ class Service:
         From tape.par.
     once : bool
         Take what the folder holds, and end; otherwise run until a signal.
+    reread : callable, optional
+        Reads the parameters anew at a SIGHUP; raises `ParameterError` where they are not allowed.
     """
 
-    def __init__(self, parameters: Parameters, *, once: bool) -> None:
+    def __init__(
+        self, parameters: Parameters, *, once: bool, reread: Callable[[], Parameters] | None = None
+    ) -> None:
         self._parameters = parameters
         self._once = once
+        self._reread = reread or (lambda: parameters)
+        self._lifeline = Lifeline()
+        self._hung_up = False
+        self._next_parameters: Parameters | None = None
         self._wake = threading.Event()
         self._stopping = False
-        self._scan_due = 0.0
-        self._hints: dict[Path, bool] = {}
-        self._hints_lock = threading.Lock()
-        self._watch: Watch | None = None
-        self._trouble: str | None = None
 
     def run(self) -> int:
         """Work until there is nothing left (once), or until SIGTERM or SIGINT.
@@ -69,10 +72,27 @@ class Service:
         FatalError
             Another tapewatch holds the folder, or the state file cannot be used.
         """
+        with _signals(self._stop, self._hang_up):
+            code = self._live()
+            while self._next_parameters is not None:
+                before, self._parameters = self._parameters, self._next_parameters
+                self._next_parameters = None
+                try:
+                    code = self._live()
+                except FatalError as error:
+                    # They are allowed, and yet nothing can be done with them: another output
+                    # folder that cannot be written, say.
+                    self._refuse(error)
+                    self._parameters = before
+                    code = self._live()
+            return code
+
+    def _live(self) -> int:
+        """Work with one set of parameters; give the exit code."""
         with ExitStack() as stack:
-            stack.enter_context(_signals(self._stop, self._scan_soon))
             self._start(stack)
             self._main_loop()
+            self._lifeline.stopping() if self._stopping else self._lifeline.reloading()
             return self._shut_down()
 
     def _start(self, stack: ExitStack) -> None:
@@ -102,20 +122,18 @@ class Service:
             )
         self._remove_leftovers()
         self._marks = Marks(self._ledger, self._log)
-        local = not is_network(parameters.watchdir)
         self._intake = Intake(
             parameters,
             self._ledger,
             self._log,
-            local=local,
+            local=not is_network(parameters.watchdir),
             patient=not self._once,
-            stopping=lambda: self._stopping,
+            stopping=lambda: not self._goes_on(),
         )
-        if not self._once and (
-            parameters.watch == "inotify" or (parameters.watch == "auto" and local)
-        ):
-            self._watch = Watch(parameters.watchdir, parameters.recurse, self._on_hint)
-            stack.callback(self._watch.stop)
+        self._lookout = Lookout(parameters, self._intake, self._ledger, self._log, self._wake.set)
+        stack.callback(self._lookout.stop)
+        if not self._once:
+            self._lookout.watch()
         workers = Workers(parameters.workers, parameters.workplace)
         stack.callback(workers.stop)
         if not self._once:
@@ -124,31 +142,43 @@ class Service:
         self._log.info(
             "service.ready",
             watching=str(parameters.watchdir),
-            by="scan" if self._watch is None else "inotify",
+            by=self._lookout.by,
             workers=workers.count,
         )
+        self._lifeline.ready()
 
     def _main_loop(self) -> None:
         """Look, plan, hand out, book; sleep until something happens."""
         self._scan()
         self._foreman.clear_up()
         self._foreman.planner.plan_all(finish=self._finishing)
-        while not self._stopping:
+        while not self._stopping and self._next_parameters is None:
             self._wake.clear()
+            self._lifeline.alive()
             with self._ledger.batch():  # one wait for the disk, before any work begins
                 chosen = self._next_jobs()
             self._foreman.hand_out(chosen)
             self._foreman.tidy(finish=self._finishing)
+            self._lifeline.say(self._summary())
             if self._once and self._finishing and not self._foreman.working:
                 return
             self._wake.wait(self._time_to_wait())
 
+    def _summary(self) -> str:
+        """Say in a line how the night goes."""
+        counts = self._ledger.counts()
+        frames = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+        trouble = f"TROUBLE: {self._lookout.trouble}; " if self._lookout.trouble else ""
+        return f"{trouble}frames: {frames or 'none'}"
+
     def _next_jobs(self) -> list[tuple[Job, int]]:
         """Look, book and plan; give what is to be done now."""
+        if self._hung_up:
+            self._take_up_parameters()
         was_finishing = self._finishing
-        changed = self._take_hints() | self._intake.look_at_due() | self._foreman.collect()
-        changed |= self._look_at_suspects()
-        if time.monotonic() >= self._scan_due:
+        changed = self._lookout.take_hints() | self._intake.look_at_due()
+        changed |= self._foreman.collect() | self._look_at_suspects()
+        if self._lookout.scan_in <= 0:
             changed |= self._scan()
         self._foreman.planner.plan(changed, finish=self._finishing)
         if self._finishing and not was_finishing:
@@ -159,6 +189,9 @@ class Service:
     def _shut_down(self) -> int:
         """Let running jobs end for a while, write the lists, and say what was done."""
         self._foreman.stop(_GRACE)
+        if self._next_parameters is not None:
+            self._log.info("service.reloading", parameters=str(self._parameters.file))
+            return 0
         done, counts = self._foreman.booking.done, self._ledger.counts()
         reason = _outcome(counts, worked=bool(done), stopped=self._stopping)
         self._log.info("service.stopped", **done, **({"reason": reason} if reason else {}))
@@ -176,23 +209,8 @@ class Service:
         now = time.time()
         times = (self._intake.next_look(), self._foreman.next_look())
         waits = [moment - now for moment in times if moment is not None]
-        return min(max(min([*waits, self._scan_due - time.monotonic()]), 0.0), _LONGEST_WAIT)
-
-    def _on_hint(self, path: Path, vouched: bool) -> None:
-        """Note what an event named; called from watchdog's thread."""
-        if not self._intake.rules.heeds(path.relative_to(self._parameters.watchdir)):
-            return
-        with self._hints_lock:
-            self._hints[path] = self._hints.get(path, False) or vouched
-        self._wake.set()
-
-    def _take_hints(self) -> set[str]:
-        with self._hints_lock:
-            hints, self._hints = self._hints, {}
-        changed: set[str] = set()
-        for path, vouched in hints.items():
-            changed |= self._intake.hint(path, vouched=vouched)
-        return changed
+        waits += [self._lookout.scan_in, self._lifeline.interval, _LONGEST_WAIT]
+        return max(min(waits), 0.0)
 
     def _look_at_suspects(self) -> set[str]:
         """Look again at the files that workers found cut short or gone."""
@@ -203,37 +221,9 @@ class Service:
         return changed
 
     def _scan(self) -> set[str]:
-        """Compare the whole tree with the ledger, and see that the watch can be relied on."""
+        """Compare all that should be on disk with what is: raw frames, masters, products."""
         changed = self._foreman.look_for_lost() | self._marks.changed()
-        trouble = self._mend_watch()
-        try:
-            changed |= self._intake.reconcile()
-        except RetriableError as error:
-            trouble = str(error)
-        if trouble and not self._trouble:
-            self._log.error("watch.degraded", reason=trouble)
-        elif self._trouble and not trouble:
-            self._log.info("watch.restored")
-        if trouble != self._trouble:
-            self._ledger.set_note("trouble", trouble or "")
-        self._trouble = trouble
-        pause = max(self._parameters.rescan, _SCAN_SHARE * self._intake.scan_seconds)
-        self._scan_due = time.monotonic() + pause
-        return changed
-
-    def _mend_watch(self) -> str | None:
-        """Arm the watch, or arm it again after trouble; give what is wrong with it."""
-        if self._watch is None or (trouble := self._watch.trouble()) is None:
-            return None
-        self._watch.acknowledge_overflow()
-        if self._watch.trouble() is None:
-            return trouble
-        self._watch.stop()
-        try:
-            self._watch.start()
-        except RetriableError as error:
-            return str(error)
-        return self._watch.trouble()
+        return changed | self._lookout.scan()
 
     def _remove_leftovers(self) -> None:
         """Remove the unfinished files that a killed tapewatch left."""
@@ -243,8 +233,28 @@ class Service:
                 for name in remove_leftovers(part) if part.is_dir() else ():
                     self._log.info("service.leftover_removed", file=str(part / name))
 
-    def _scan_soon(self) -> None:
-        self._scan_due = 0.0
+    def _goes_on(self) -> bool:
+        """Show that there is progress, and tell whether to go on with it."""
+        self._lifeline.alive()
+        return not self._stopping
+
+    def _take_up_parameters(self) -> None:
+        """Read tape.par anew; what is wrong with it is told, and the old parameters stay."""
+        self._hung_up = False
+        self._lookout.scan_soon()
+        try:
+            parameters = self._reread()
+        except ParameterError as error:
+            self._refuse(error)
+            return
+        if parameters != self._parameters:
+            self._next_parameters = parameters
+
+    def _refuse(self, error: FatalError) -> None:
+        self._log.error("parameters.refused", reason=str(error))
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
         self._wake.set()
 
     def _stop(self) -> None:
@@ -269,9 +279,9 @@ def _outcome(counts: Mapping[str, int], *, worked: bool, stopped: bool) -> str:
 
 
 @contextmanager
-def _signals(stop: Callable[[], None], scan: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT stop, SIGHUP scans; what was there before comes back at the end."""
-    actions = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: scan}
+def _signals(stop: Callable[[], None], hang_up: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT stop, SIGHUP reads tape.par anew and scans; restored at the end."""
+    actions = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
 
     def handle(number: int, _: FrameType | None) -> None:
         actions[signal.Signals(number)]()
