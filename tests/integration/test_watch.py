@@ -380,7 +380,8 @@ class TestTrouble:
             pytest.skip(f"the kernel's queue is too long to fill here: {limit}")
         assert watch._descriptor is not None
         with watch._descriptor._lock:  # the thread that reads events has to wait
-            for number in range(limit // 2 + 100):  # a creation and a close each
+            # A creation and a close each: twice what fits, as the thread may take some before.
+            for number in range(limit):
                 os.close(os.open(root / str(number % 50), os.O_CREAT | os.O_WRONLY))
                 os.unlink(root / str(number % 50))  # noqa: PTH108 - thousands of calls
         assert "events were lost" in str(eventually(watch.trouble))
