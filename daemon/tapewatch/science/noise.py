@@ -23,6 +23,8 @@ SAMPLE = 1 << 13
 CLIP = 4.0
 """Standard deviations beyond which a difference is left out."""
 
+_EACH_OF_FIRST = 16  # tiles; of the many more of a large frame one in four says enough
+_ONE_IN = 4
 _ROUNDS = 5
 _FEWEST = 64  # pixels without which a tile says nothing
 _GAINS = (1e-3, 1e3)  # e-/ADU that a camera may have
@@ -86,8 +88,10 @@ class PairNoise:
         """
         if len(tiles) < 2:  # noqa: PLR2004  (a pair)
             return
-        first = self._tiles % (len(tiles) - 1)
-        self._tiles += 1
+        number, self._tiles = self._tiles, self._tiles + 1
+        if number >= _EACH_OF_FIRST and number % _ONE_IN:
+            return
+        first = len(self._variances) % (len(tiles) - 1)
         middle = max((tiles[0].size - SAMPLE) // 2, 0)
         one, other = (
             tile[middle : middle + SAMPLE].astype(np.float64) for tile in tiles[first : first + 2]
