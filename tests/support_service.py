@@ -17,7 +17,10 @@ from tapewatch.jobs.perform import perform
 from tapewatch.ledger import Ledger
 from tapewatch.model import Job, Report, Workplace
 from tapewatch.service import loop
+from tapewatch.service.claim import claim
 from tapewatch.service.loop import Service
+from tapewatch.service.statefile import StateFile
+from tapewatch.whereabouts import find
 
 # No time passes between the turns of a test: what waits for time has to be asked for.
 KEYS = {
@@ -144,7 +147,11 @@ def station(folder: Path, **keys: object) -> Iterator[Station]:
         ExitStack() as stack,
     ):
         service = Service(read, once=once)
-        service._start(stack)
+        was_there = find(read) is not None
+        where = stack.enter_context(claim(read))
+        service._tell_the_start(where)
+        state_file = StateFile(Path(where.state), log)
+        service._start(stack, state_file, was_there=was_there)
         yield Station(folder, service, lines)
 
 

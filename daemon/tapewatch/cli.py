@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tapewatch import __version__
-from tapewatch.errors import FatalError, TapewatchError
+from tapewatch.errors import DamagedLedgerError, FatalError, TapewatchError
 
 _Command = Callable[[argparse.Namespace], int]
 
@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = command(options)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a reader that has gone can be dealt with
+    except DamagedLedgerError as error:
+        hint = (
+            "`tapewatch run` or `once` sets it aside at its start, and finds out anew what it told"
+        )
+        print(f"tapewatch: {error}; {hint}", file=sys.stderr)
+        return error.exit_code
     except FatalError as error:
         print(f"tapewatch: {error}", file=sys.stderr)
         return error.exit_code

@@ -58,6 +58,14 @@ class FolderTakenError(FatalError):
     exit_code = 75
 
 
+class DamagedLedgerError(FatalError):
+    """The state file is not what was written, or not there any more: it has to be begun anew."""
+
+
+class UnwritableLedgerError(FatalError):
+    """The state file cannot be written for now: its disk is full, or read-only, or in trouble."""
+
+
 class MasterLostError(RetriableError):
     """A master's file is gone or was changed by others; it has to be built again.
 

@@ -88,6 +88,25 @@ def is_running(parameters: Parameters) -> bool:
     return False
 
 
+def no_room(state: Path) -> str:
+    """Tell why a state file cannot be written, as far as its disk says: it cannot say so itself.
+
+    Parameters
+    ----------
+    state : Path
+        The state file.
+
+    Returns
+    -------
+    str
+        Empty where its disk has room and may be written.
+    """
+    disk = os.statvfs(state)
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the disk of the state file {state} is read-only"
+    return "" if disk.f_bavail else f"the disk of the state file {state} is full"
+
+
 def state_file(parameters: Parameters) -> Path:
     """Place of the state file: STATEFILE, systemd's folder, or the output folder.
 

@@ -163,7 +163,7 @@ def test_an_emptied_output_folder_is_refused_in_words(tmp_path: Path) -> None:
     assert (output / "wx.fits").is_file()
 
 
-def test_a_broken_state_file_is_told_in_words(tmp_path: Path) -> None:
+def test_a_broken_state_file_is_told_in_words_and_begun_anew(tmp_path: Path) -> None:
     write_calibrations(tmp_path)
     write_objects(tmp_path, "x.fits")
     par = write_par(tmp_path, **KEYS)
@@ -172,11 +172,23 @@ def test_a_broken_state_file_is_told_in_words(tmp_path: Path) -> None:
     content = state.read_bytes()
     page = 4096
     state.write_bytes(content[:page] + b"\xa5" * (len(content) - page))
-    for command in ("once", "run", "status"):
-        ended = tapewatch(command, par)
+    for command in ("status", "masters", "why", "mark bad"):
+        file = [] if command in {"status", "masters"} else [str(tmp_path / "x.fits")]
+        name, *verdict = command.split()
+        ended = tapewatch(name, par, *verdict, *file)
         assert ended.code == 1
-        assert f"tapewatch: the state file {state} cannot be " in ended.errors
+        assert f"tapewatch: the state file {state} is damaged: " in ended.errors
+        assert "`tapewatch run` or `once` sets it aside" in ended.errors
         assert "Traceback" not in ended.errors
+    ended = tapewatch("once", par)
+    assert (ended.code, ended.errors) == (0, "")
+    (line,) = ended.events("ledger.quarantined")
+    assert f"{state} is damaged" in line["reason"]
+    assert line["state"].startswith(f"{state}.corrupt-")
+    assert line["state"] in tapewatch("status", par).output
+    answer = json.loads(tapewatch("status", par, "--json").output)
+    assert answer["health"]["set_aside"] == [line["state"]]
+    assert answer["counts"] == {"done": 7}
 
 
 def test_a_stop_in_the_first_search_of_many_files_is_quick_and_the_next_start_goes_on(

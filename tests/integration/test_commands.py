@@ -46,7 +46,8 @@ MASTER_FIELDS = {
     *("file", "id", "kind", "filter", "exptime", "frames", "in_use", "built", "mean", "std"),
 }
 HEALTH_FIELDS = {"running", "pid", "host", "started", "watching", "state", "log", "trouble"} | {
-    "found_by_scan"
+    "found_by_scan",
+    "set_aside",
 }
 
 

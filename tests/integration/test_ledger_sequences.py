@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from support_ledger import EVENING, STATISTICS, a_frame, a_product, an_identity, finish, take
 from support_planning import exposures
-from tapewatch.errors import FatalError
+from tapewatch.errors import DamagedLedgerError, FatalError
 from tapewatch.ledger import Ledger, LedgerReader
 from tapewatch.model import Content, Frame, Kind, Recipe, Report, State
 
@@ -144,15 +144,15 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> Non
         assert ledger.migrated == ""
 
 
-def test_a_file_that_cannot_be_brought_up_to_date_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_brought_up_to_date_is_damaged_and_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "state.sqlite"
     of_the_first_schema(path)
     with closing(sqlite3.connect(path)) as database:
         database.execute("UPDATE frames SET frame = '{\"path\": 1}' WHERE path = 'a.fits'")
         database.commit()
     content = path.read_bytes()
-    with Ledger(path) as ledger:
-        assert "cannot be brought up to date" in ledger.migrated
-        assert ledger.frames() == ()
-    (aside,) = tmp_path.glob("state.sqlite.schema-1-*")
-    assert aside.read_bytes() == content
+    with pytest.raises(DamagedLedgerError, match="schema 1 cannot be brought up to date"):
+        Ledger(path)
+    assert path.read_bytes() == content

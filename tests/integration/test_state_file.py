@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support_ledger import a_frame, take
-from tapewatch.errors import FatalError, ParameterError
+from tapewatch.errors import DamagedLedgerError, FatalError, ParameterError
 from tapewatch.ledger import Ledger, LedgerReader
 
 TAPE = int.from_bytes(b"TAPE", "big")
@@ -112,7 +112,7 @@ def newer(path: Path) -> None:
     ("write", "error", "exit_code", "word"),
     [
         (foreign_database, FatalError, 1, "not a state file of tapewatch"),
-        (text, FatalError, 1, "cannot be opened"),
+        (text, DamagedLedgerError, 1, "is damaged"),
         (newer, ParameterError, 78, "newer tapewatch"),
     ],
 )

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tapewatch.errors import TapewatchError
-from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
+from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord, quarantine
 from tapewatch.model import UNDECIDED, Kind, State
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.parfile import printable
-from tapewatch.whereabouts import Where, find, is_running
+from tapewatch.whereabouts import Where, find, is_running, no_room
 
 _SHOWN_DONE = 10
 _POLL = 0.2  # seconds
@@ -38,7 +38,7 @@ def status(options: argparse.Namespace) -> int:
     settled = options.wait is None or _wait(where, options.wait, recal=parameters.recal)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(statistics=False), ledger.masters()
-        trouble = ledger.note("trouble") or ledger.note("output_trouble")
+        trouble = ledger.note("trouble") or ledger.note("output_trouble") or no_room(ledger.path)
         found_by_scan = int(ledger.note("found_by_scan") or 0)
     health = {
         "running": is_running(parameters),
@@ -50,6 +50,7 @@ def status(options: argparse.Namespace) -> int:
         "log": where.log,
         "trouble": trouble,
         "found_by_scan": found_by_scan,
+        "set_aside": [str(one) for one in quarantine.found(Path(where.state))],
     }
     if options.json:
         files = {one.master.id: one.master.path for one in masters}
@@ -203,6 +204,8 @@ def _print_status(
         print(f"TROUBLE: {health['trouble']}")
     if health["found_by_scan"]:
         print(f"files that no event told of, found by searching: {health['found_by_scan']}")
+    for file in health["set_aside"]:
+        print(f"a damaged state file was set aside, and what it told found out anew: {file}")
     counts = Counter(str(one.state) for one in records)
     print("frames: " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     print(f"masters in use: {', '.join(_label(one) for one in masters if one.in_use) or 'none'}")

@@ -1,29 +1,26 @@
-"""State files of older versions: brought up to date, or set aside. The folder is the truth."""
+"""State files of older versions: brought up to date."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from tapewatch.errors import DamagedLedgerError
 from tapewatch.ledger import rows, schema, sequences
 from tapewatch.model import Chain
 
 _TABLES = ("products", "frames", "masters", "notes", "failures", "names", "marks")
-_BESIDE = ("-wal", "-shm")  # what SQLite keeps beside the file
 
 
-def bring_up_to_date(path: Path, now: float) -> str:
+def bring_up_to_date(path: Path) -> str:
     """Give a state file of an older schema the tables of this one.
 
-    What both have in common is carried over, what is new is worked out of it. Where that cannot be
-    done, the file is set aside under another name, and a new one will be begun: frames are read
-    and products made again then.
+    What both have in common is carried over, what is new is worked out of it: in one transaction,
+    so that a file for which that cannot be done stays as it is.
 
     Parameters
     ----------
     path : Path
         The state file, which no daemon has open.
-    now : float
-        Seconds since 1970, for the name of a file that is set aside.
 
     Returns
     -------
@@ -32,27 +29,24 @@ def bring_up_to_date(path: Path, now: float) -> str:
 
     Raises
     ------
-    OSError
-        The file cannot be set aside.
+    DamagedLedgerError
+        It cannot be done: frames have to be read and products made again.
+    FatalError
+        The file cannot be written.
     """
     version = schema.version_of(path)
     if not 0 < version < schema.SCHEMA_VERSION:
         return ""
+    said = f"the state file {path} of schema {version} cannot be brought up to date"
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as database:
             database.execute("BEGIN EXCLUSIVE")
             _convert(database)
             database.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        raise schema.trouble(path, "brought up to date", error) from error
     except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
-        aside = path.with_name(f"{path.name}.schema-{version}-{now:.0f}")
-        for end in ("", *_BESIDE):
-            beside = path.with_name(path.name + end)
-            if beside.exists():
-                beside.rename(aside.with_name(aside.name + end))
-        return (
-            f"the state file of schema {version} cannot be brought up to date ({error}):"
-            f" it is {aside.name} now, and all is looked at anew"
-        )
+        raise DamagedLedgerError(f"{said}: {error}") from error
     return f"the state file was brought from schema {version} to {schema.SCHEMA_VERSION}"
 
 

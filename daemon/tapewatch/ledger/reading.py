@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from tapewatch.errors import FatalError
 from tapewatch.ledger import marks, rows, schema, sequences
 from tapewatch.ledger.rows import FrameRecord, MasterRecord
 from tapewatch.model import CalibrationFrame, FrameSequence, Identity, Kind, ObjectFrame, State
@@ -47,11 +46,20 @@ class LedgerReader:
         """Close the file; what SQLite found wrong with it in the body is put into words."""
         self.close()
         if isinstance(error, sqlite3.Error):
-            raise FatalError(f"the state file {self.path} cannot be read: {error}") from error
+            raise schema.trouble(self.path, "read", error) from error
 
     def close(self) -> None:
         """Close the file; what was acknowledged is on disk already."""
         self._database.close()
+
+    def read_all(self) -> None:
+        """Read every row as what it stands for, for the errors that this may raise."""
+        self.identities()
+        self.frames()
+        self.masters()
+        self.marks()
+        for (profile,) in self._database.execute("SELECT profile FROM frames"):
+            rows.read_profile(profile)
 
     def identities(self, paths: Iterable[str] | None = None) -> dict[str, Identity]:
         """Give path and identity of every frame whose file is there, or of some of them."""

@@ -9,12 +9,28 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tapewatch.errors import FatalError, ParameterError
+from tapewatch.errors import (
+    DamagedLedgerError,
+    FatalError,
+    ParameterError,
+    UnwritableLedgerError,
+)
 
 APPLICATION_ID = 0x54415045  # "TAPE"
 SCHEMA_VERSION = 2
 
 _PATIENCE = 30.0  # seconds to wait for another who writes
+_NEWEST = 999  # no tapewatch will ever get so far: such a schema was not written, but happened
+
+_TABLES = frozenset({"frames", "masters", "notes", "failures", "marks", "products", "names"})
+# What SQLite answers (sqlite.org/rescode.html): the first byte is the kind of trouble.
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNWRITABLE = frozenset(
+    {
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+    }
+)
 
 _SCHEMA = """
 CREATE TABLE frames (
@@ -100,6 +116,30 @@ CREATE TABLE names (
 """
 
 
+def trouble(path: Path, done: str, error: sqlite3.Error | OSError) -> FatalError:
+    """Put into words, and into a type, what SQLite found wrong with the state file.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    done : str
+        What could not be done: opened, read, written.
+    error : sqlite3.Error or OSError
+        What was raised.
+
+    Returns
+    -------
+    FatalError
+        `DamagedLedgerError` or `UnwritableLedgerError` where it is one of these.
+    """
+    kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    if kind in _DAMAGED:
+        return DamagedLedgerError(f"the state file {path} is damaged: {error}")
+    said = f"the state file {path} cannot be {done}: {error}"
+    return UnwritableLedgerError(said) if kind in _UNWRITABLE else FatalError(said)
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open the state file, making it and its folder where they are absent.
 
@@ -116,7 +156,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     Raises
     ------
     FatalError
-        Where it cannot be opened, or is not ours.
+        Where it cannot be opened, or is not ours; as `trouble` tells them apart.
     ParameterError
         Where a newer tapewatch wrote it.
     """
@@ -135,7 +175,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             database.execute("COMMIT")
             _check(database, path)
     except (sqlite3.Error, OSError) as error:
-        raise FatalError(f"the state file {path} cannot be opened: {error}") from error
+        raise trouble(path, "opened", error) from error
     return database
 
 
@@ -206,7 +246,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             return _open_checked(f"{uri}?mode=ro&immutable=1", path)
     except sqlite3.Error as error:
-        raise FatalError(f"the state file {path} cannot be opened: {error}") from error
+        raise trouble(path, "opened", error) from error
 
 
 def _open_checked(uri: str, path: Path) -> sqlite3.Connection:
@@ -226,17 +266,22 @@ def _closed_on_error(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _tables(database: sqlite3.Connection) -> int:
-    """Count what is in the file; this is where one that is no database is found out."""
-    return int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def _tables(database: sqlite3.Connection) -> frozenset[str]:
+    """Name the tables in the file; this is where one that is no database is found out."""
+    found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return frozenset(name for (name,) in found)
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:
-    _tables(database)
+    """See that a file is a state file, and of this schema."""
+    tables = _tables(database)
     application = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION_ID:
+    if application != APPLICATION_ID and not tables >= _TABLES:
         raise FatalError(f"{path} is not a state file of tapewatch")
+    if application != APPLICATION_ID or not 0 < version <= _NEWEST:
+        said = f"application_id is {application:#x}, user_version {version}"
+        raise DamagedLedgerError(f"the state file {path} is damaged: {said}")
     if version > SCHEMA_VERSION:
         raise ParameterError(
             f"the state file {path} has schema {version}, written by a newer tapewatch;"
@@ -247,3 +292,6 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
             f"the state file {path} has schema {version}, written by an older tapewatch:"
             " start `tapewatch run` or `once`, which brings it up to date"
         )
+    if missing := sorted(_TABLES - tables):
+        said = f"there is no table {missing[0]}"
+        raise DamagedLedgerError(f"the state file {path} is damaged: {said}")

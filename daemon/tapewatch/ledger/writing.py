@@ -1,16 +1,17 @@
 """What happens: every change of the state file, each in one transaction."""
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tapewatch.errors import FatalError
+from tapewatch.errors import DamagedLedgerError, UnwritableLedgerError
 from tapewatch.ledger import marks, migration, schema, sequences
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
 from tapewatch.model import Chain, Content, Frame, Identity, Master, Report, State, Statistics
+
+_ROOM = 1 << 16  # bytes: more than one turn of the loop writes
 
 
 class Ledger(LedgerReader):
@@ -30,11 +31,54 @@ class Ledger(LedgerReader):
     migrated = ""
 
     def _open(self) -> sqlite3.Connection:
+        self.migrated = migration.bring_up_to_date(self.path)
+        database = schema.open_for_writing(self.path)
+        self._opened = self._on_disk()
+        return database
+
+    def _on_disk(self) -> tuple[int, int] | None:
+        """Tell which file has our name now; what was unlinked takes all writing, into nowhere."""
         try:
-            self.migrated = migration.bring_up_to_date(self.path, time.time())
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            raise FatalError(f"the state file {self.path} cannot be set aside: {error}") from error
-        return schema.open_for_writing(self.path)
+            raise schema.trouble(self.path, "reached", error) from error
+        return status.st_dev, status.st_ino
+
+    def check(self) -> None:
+        """See that the file holds what was written: every page, index and row of it.
+
+        Raises
+        ------
+        DamagedLedgerError
+            It does not.
+        UnwritableLedgerError
+            It cannot be read for now.
+        """
+        try:
+            (said,) = self._database.execute("PRAGMA integrity_check(1)").fetchone()
+            if said != "ok":
+                raise DamagedLedgerError(f"the state file {self.path} is damaged: {said}")
+            self.read_all()
+        except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+            if isinstance(error, sqlite3.Error):
+                found = schema.trouble(self.path, "read", error)
+                if isinstance(found, UnwritableLedgerError):
+                    raise found from error
+            said = f"a row cannot be read ({type(error).__name__}: {error})"
+            raise DamagedLedgerError(f"the state file {self.path} is damaged: {said}") from error
+
+    def see_that_there_is_room(self) -> None:
+        """Write something, and take it back.
+
+        Raises
+        ------
+        UnwritableLedgerError
+            The disk is still full, or read-only.
+        """
+        self.set_note("room", "x" * _ROOM)
+        self.set_note("room", "")
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -47,6 +91,8 @@ class Ledger(LedgerReader):
         if self._database.in_transaction:
             yield self._database
             return
+        if self._on_disk() != self._opened:
+            raise DamagedLedgerError(f"the state file {self.path} was removed, or replaced")
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -56,7 +102,7 @@ class Ledger(LedgerReader):
                 raise
             self._database.commit()
         except sqlite3.Error as error:
-            raise FatalError(f"the state file {self.path} cannot be written: {error}") from error
+            raise schema.trouble(self.path, "written", error) from error
 
     def first_start(self, now: float) -> float:
         """Give when this ledger was first used, seconds since 1970; the first call records it."""

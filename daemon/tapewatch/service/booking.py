@@ -22,6 +22,9 @@ from tapewatch.service.queue import key_of
 
 _PAUSE = 2.0  # seconds after a first failure, doubled with each
 
+OUTPUT_TROUBLE = "output_trouble"
+"""Note in the ledger: what is wrong with the output folder now."""
+
 
 class Booking:
     """Writes the outcome of each job into the ledger and the log.
@@ -180,14 +183,14 @@ class Booking:
         self._held_until = time.monotonic() + self._rescan
         if not self._degraded:
             self._degraded = True
-            self._ledger.set_note("output_trouble", reason)
+            self._ledger.set_note(OUTPUT_TROUBLE, reason)
             self._log.error("service.degraded", reason=reason)
 
     def restore(self) -> None:
         """Say that the trouble with the output folder is over, where there was any."""
         if self._degraded:
             self._degraded = False
-            self._ledger.set_note("output_trouble", "")
+            self._ledger.set_note(OUTPUT_TROUBLE, "")
             self._log.info("service.restored")
 
     def _suspect(self, job: Job, reason: str) -> None:

@@ -15,19 +15,25 @@ from types import FrameType
 from tapewatch import __version__
 from tapewatch.arrival.mounts import is_network
 from tapewatch.arrival.scan import OWN_FOLDERS
-from tapewatch.errors import FatalError, ParameterError
+from tapewatch.errors import (
+    DamagedLedgerError,
+    FatalError,
+    ParameterError,
+    UnwritableLedgerError,
+)
 from tapewatch.fitsfile.atomic import remove_leftovers
-from tapewatch.ledger import Ledger
 from tapewatch.log import SCHEMA, configure
 from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
+from tapewatch.service.booking import OUTPUT_TROUBLE
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
 from tapewatch.service.lifeline import Lifeline
-from tapewatch.service.lookout import Lookout
+from tapewatch.service.lookout import TROUBLE, Lookout
 from tapewatch.service.marks import Marks
-from tapewatch.whereabouts import FOLDER, NOTE, find
+from tapewatch.service.statefile import StateFile
+from tapewatch.whereabouts import FOLDER, NOTE, Where, find
 from tapewatch.workers import Workers
 
 _GRACE = 4.0  # seconds for running jobs to end at a stop
@@ -57,6 +63,7 @@ class Service:
         self._hung_up = False
         self._next_parameters: Parameters | None = None
         self._wake = threading.Event()
+        self._started = False  # with these parameters
         self._stopping = False
 
     def run(self) -> int:
@@ -88,38 +95,61 @@ class Service:
             return code
 
     def _live(self) -> int:
-        """Work with one set of parameters; give the exit code."""
-        with ExitStack() as stack:
-            self._start(stack)
-            self._main_loop()
-            self._lifeline.stopping() if self._stopping else self._lifeline.reloading()
-            return self._shut_down()
+        """Work with one set of parameters, over trouble with the state file; give the exit code."""
+        was_there = find(self._parameters) is not None
+        with claim(self._parameters) as where:
+            self._tell_the_start(where)
+            state_file = StateFile(Path(where.state), self._log)
+            self._started = False
+            while True:
+                try:
+                    return self._work(state_file, was_there=was_there or self._started)
+                except DamagedLedgerError as error:
+                    state_file.give_up(error)
+                except UnwritableLedgerError as error:
+                    if self._once or not self._started:
+                        raise
+                    self._lifeline.say(f"TROUBLE: {error}")
+                    state_file.wait(error, self._pause)
+                    if self._stopping:
+                        self._log.info("service.stopped", reason=str(error))
+                        return 0
 
-    def _start(self, stack: ExitStack) -> None:
-        """Take the lock, open the ledger, arm the watch, start the workers: in this order."""
-        parameters = self._parameters
-        was_there = find(parameters) is not None
-        where = stack.enter_context(claim(parameters))
+    def _tell_the_start(self, where: Where) -> None:
+        """Set the log up, and begin it."""
         self._log = configure(file=Path(where.log) if where.log else None)
         self._log.info(
             "service.starting",
             version=__version__,
             log_schema=SCHEMA,
-            parameters=str(parameters.file),
+            parameters=str(self._parameters.file),
             state=where.state,
         )
-        for warning in parameters.warnings:
+        for warning in self._parameters.warnings:
             self._log.warning("parameters.warning", reason=warning)
-        self._ledger = stack.enter_context(Ledger(Path(where.state)))
-        if self._ledger.migrated:
-            self._log.warning("ledger.migrated", reason=self._ledger.migrated)
+
+    def _work(self, state_file: StateFile, *, was_there: bool) -> int:
+        """Work with one state file, as long as it can be used; give the exit code."""
+        with ExitStack() as stack:
+            self._start(stack, state_file, was_there=was_there)
+            self._started = True
+            self._main_loop()
+            self._lifeline.stopping() if self._stopping else self._lifeline.reloading()
+            return self._shut_down()
+
+    def _start(self, stack: ExitStack, state_file: StateFile, *, was_there: bool) -> None:
+        """Open the ledger, arm the watch, start the workers: in this order, holding the lock."""
+        parameters = self._parameters
+        self._ledger = stack.enter_context(state_file.open())
         if not was_there and (self._ledger.products() or self._ledger.masters()):
             # Without our note: it would tell the next start that the folder was there.
             (parameters.output / FOLDER / NOTE).unlink()
             raise FatalError(
-                f"{parameters.output} holds nothing of what the state file {where.state} tells of:"
-                " is it unmounted? If it was emptied on purpose, remove the state file, too"
+                f"{parameters.output} holds nothing of what the state file {self._ledger.path}"
+                " tells of: is it unmounted? If it was emptied on purpose, remove that file, too"
             )
+        for note in (TROUBLE, OUTPUT_TROUBLE):  # of an earlier daemon: it may be over
+            self._ledger.set_note(note, "")
         self._remove_leftovers()
         self._marks = Marks(self._ledger, self._log)
         self._intake = Intake(
@@ -232,6 +262,12 @@ class Service:
             for part in (place, *(place / own for own in OWN_FOLDERS)):
                 for name in remove_leftovers(part) if part.is_dir() else ():
                     self._log.info("service.leftover_removed", file=str(part / name))
+
+    def _pause(self) -> bool:
+        """Let a while pass before the state file is tried again; tell whether to go on."""
+        self._wake.wait(min(self._parameters.rescan, self._lifeline.interval))
+        self._wake.clear()
+        return self._goes_on()
 
     def _goes_on(self) -> bool:
         """Show that there is progress, and tell whether to go on with it."""
