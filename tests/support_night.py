@@ -9,7 +9,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,14 +146,18 @@ class Ended:
         return [line for line in self.lines if line["event"] == event]
 
 
-def tapewatch(command: str, par: Path, *options: str) -> Ended:
-    """Run a command of tapewatch to its end."""
+def tapewatch(
+    command: str, par: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Ended:
+    """Run a command of tapewatch to its end, as the first of a process group."""
     done = subprocess.run(
         [COMMAND, command, "--par", str(par), *options],
         capture_output=True,
         text=True,
         check=False,
         timeout=PATIENCE,
+        env=environment,
+        process_group=0,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -175,7 +179,7 @@ def frames_by_name(par: Path) -> dict[str, Line]:
 class Daemon:
     """``tapewatch run`` in a process of its own, its log read line by line as it comes."""
 
-    def __init__(self, par: Path) -> None:
+    def __init__(self, par: Path, environment: Mapping[str, str] | None = None) -> None:
         self.lines: list[Line] = []
         self._news = threading.Condition()
         self._ended = False
@@ -186,6 +190,8 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            env=environment,
+            process_group=0,
         )
         self._reader = threading.Thread(target=self._read, name="log reader")
         self._reader.start()
@@ -249,9 +255,9 @@ class Daemon:
 
 
 @contextmanager
-def running(par: Path) -> Iterator[Daemon]:
+def running(par: Path, environment: Mapping[str, str] | None = None) -> Iterator[Daemon]:
     """Run the daemon until the end of the block, ready at its begin."""
-    daemon = Daemon(par)
+    daemon = Daemon(par, environment)
     try:
         daemon.wait_for("service.ready")
         yield daemon

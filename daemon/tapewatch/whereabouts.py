@@ -34,6 +34,8 @@ class Where:
         Its machine.
     started : float
         When, seconds since 1970.
+    term : str
+        Of that daemon (`tapewatch.fitsfile.fence`).
     """
 
     state: str
@@ -41,6 +43,7 @@ class Where:
     pid: int
     host: str
     started: float
+    term: str = ""
 
 
 def find(parameters: Parameters) -> Where | None:

@@ -7,8 +7,8 @@ renamed, and the name made durable. What a killed process leaves is a ``.part`` 
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from tapewatch.fitsfile.files import make_folder, output_errors, sync_folder, write_all
@@ -56,10 +56,26 @@ def new_part(target: Path, job_id: str) -> Iterator[tuple[int, Path]]:
             os.close(descriptor)
 
 
-def put(descriptor: int, part: Path, target: Path) -> None:
-    """Make a finished part durable and give it its name; what stood there is replaced."""
+def put(
+    descriptor: int,
+    part: Path,
+    target: Path,
+    fence: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Make a finished part durable and give it its name; what stood there is replaced.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the part.
+    part, target : Path
+        Its name and the final one, in the same folder.
+    fence : callable
+        What the renaming is done within, and what may refuse it.
+    """
     os.fsync(descriptor)
-    part.rename(target)
+    with fence():
+        part.rename(target)
     sync_folder(target.parent)
 
 
@@ -136,12 +152,14 @@ def remove_leftovers(folder: Path) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Names of what was removed.
+        Names of what was removed; what cannot be removed now is so at a later start.
     """
-    leftovers = sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return tuple(leftover.name for leftover in leftovers)
+    removed = []
+    for leftover in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}")):
+        with suppress(OSError):
+            leftover.unlink()
+            removed.append(leftover.name)
+    return tuple(removed)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ over header and data, known only at the end, can be filled in at their place.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -100,6 +100,8 @@ class ProductWriter:
         The primary one first; from `tapewatch.fitsfile.hdus`.
     job_id : str
         Letters and digits, for the name of the unfinished file.
+    fence : callable
+        As for `tapewatch.fitsfile.atomic.put`.
 
     Raises
     ------
@@ -107,8 +109,15 @@ class ProductWriter:
         The system cannot write; from every method too. `NoSpaceError` where the disk is full.
     """
 
-    def __init__(self, target: Path, hdus: Sequence[HduPlan], job_id: str) -> None:
+    def __init__(
+        self,
+        target: Path,
+        hdus: Sequence[HduPlan],
+        job_id: str,
+        fence: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._target = target
+        self._fence = fence
         self._job_id = job_id
         self._units: list[_Unit] = []
         offset = 0
@@ -171,7 +180,7 @@ class ProductWriter:
         for unit in self._units:
             unit.finish(self._descriptor)
         require_own(self._target)
-        put(self._descriptor, self._part, self._target)
+        put(self._descriptor, self._part, self._target, self._fence)
 
 
 class _Unit:

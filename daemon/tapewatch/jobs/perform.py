@@ -2,13 +2,17 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 
+from tapewatch.fitsfile.fence import within_term
+from tapewatch.fitsfile.product import OpenOutput, ProductWriter
 from tapewatch.jobs.build import build_master
 from tapewatch.jobs.calibrate import calibrate_frame
 from tapewatch.jobs.measure import measure_frame
 from tapewatch.jobs.second_look import second_look
 from tapewatch.jobs.workplace import check_space
 from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
+from tapewatch.whereabouts import FOLDER
 
 
 def perform(job: Job, place: Workplace, attempt: str) -> Report:
@@ -21,7 +25,7 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
     place : Workplace
         Where.
     attempt : str
-        Names this attempt, and with it its temporary files.
+        Names this attempt within the daemon's term, and with it its temporary files.
 
     Returns
     -------
@@ -32,6 +36,8 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
     ------
     TapewatchError
         Retriable or rejected, with file, keyword and value.
+    FolderTakenError
+        Another daemon has begun to work on the output folder; nothing was made.
     OSError
         What the system said.
     """
@@ -41,9 +47,16 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
     if isinstance(job, MeasureFrame):
         report = measure_frame(job, place)
     elif isinstance(job, BuildMaster):
-        report = build_master(job, place, attempt)
+        report = build_master(job, place, f"{place.term}{attempt}", _fenced(place))
         warnings, advice = second_look(job, place)
         report = replace(report, warnings=(*report.warnings, *warnings), advice=advice)
     else:
-        report = calibrate_frame(job, place, attempt)
+        report = calibrate_frame(job, place, f"{place.term}{attempt}", _fenced(place))
     return replace(report, seconds=time.monotonic() - began, ended=time.time())
+
+
+def _fenced(place: Workplace) -> OpenOutput:
+    """Give the writer of products whose last step is done while the daemon's term lasts."""
+    if not place.term:
+        return ProductWriter
+    return partial(ProductWriter, fence=partial(within_term, place.output / FOLDER, place.term))

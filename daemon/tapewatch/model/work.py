@@ -231,9 +231,12 @@ class Workplace:
         Of the pixels.
     minfree : float
         Percent of the output disk that stays free (MINFREE).
+    term : str
+        Of the daemon that gives the jobs (`tapewatch.fitsfile.fence`); empty where none does.
     """
 
     watchdir: Path
     output: Path
     treatment: Treatment
     minfree: float
+    term: str = ""

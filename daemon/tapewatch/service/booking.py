@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 
 from pebble import ProcessExpired
 
 from tapewatch.errors import (
+    FatalError,
     IncompleteFileError,
     MasterLostError,
     OutputError,
@@ -140,8 +141,15 @@ class Booking:
             What the worker raised, or what became of it.
         tries : int
             How many it has been.
+
+        Raises
+        ------
+        FatalError
+            Another tapewatch has taken the folder meanwhile, for all that the lock says.
         """
         reason = reason_of(error)
+        if isinstance(error, FatalError):
+            raise error
         if isinstance(error, OutputError):
             self.take_back(job)
             self.degrade(reason)
@@ -228,7 +236,11 @@ def reason_of(error: BaseException) -> str:
     """
     if isinstance(error, ProcessExpired):
         return f"its worker process died (exit code {error.exitcode})"
-    if isinstance(error, FutureTimeoutError):
+    if isinstance(error, BrokenProcessPool):
+        return "its worker process died"
+    if isinstance(error, MemoryError):
+        return f"MemoryError: it asks for more than a frame of its size may take {error}".rstrip()
+    if isinstance(error, TimeoutError) and not error.args:  # not the system's
         return "it took too long and was ended"
     if isinstance(error, TapewatchError | OSError):
         return str(error)

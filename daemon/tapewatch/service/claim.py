@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from tapewatch.errors import FatalError, FolderTakenError
 from tapewatch.fitsfile.atomic import write_text
+from tapewatch.fitsfile.fence import begin_term
 from tapewatch.parameters import Parameters
 from tapewatch.whereabouts import FOLDER, LOCK, NOTE, Where, find, log_file, state_file
 
@@ -58,6 +59,7 @@ def claim(parameters: Parameters) -> Iterator[Where]:
             pid=os.getpid(),
             host=socket.gethostname(),
             started=time.time(),
+            term=begin_term(folder),
         )
         write_text(folder / NOTE, json.dumps(asdict(where)) + "\n", "where")
         yield where

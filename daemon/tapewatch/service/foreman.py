@@ -12,7 +12,7 @@ from tapewatch.service.booking import Booking, reason_of
 from tapewatch.service.crew import Crew
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.planner import Planner
-from tapewatch.service.queue import Queue
+from tapewatch.service.queue import Queue, folder_of
 from tapewatch.service.telling import Telling
 from tapewatch.workers import Workers
 
@@ -56,6 +56,7 @@ class Foreman:
             parameters, ledger, self._telling, self._queue, self._housekeeping, self._crew.has
         )
         self._hindered: set[Callable[[], object]] = set()  # what the output folder did not allow
+        self._littered: set[str] = set()
         self._tidied = 0.0
 
     @property
@@ -68,9 +69,22 @@ class Foreman:
     def next_look(self) -> float | None:
         """When time alone will change what can be done, seconds since 1970."""
         times = [self.planner.next_look()]
-        if (seconds := self.booking.next_look()) is not None:
-            times.append(time.time() + seconds)
+        waits = (self.booking.next_look(), self._crew.next_deadline())
+        times += [time.time() + seconds for seconds in waits if seconds is not None]
         return min((one for one in times if one is not None), default=None)
+
+    def take_littered(self) -> set[str]:
+        """Give the folders in which workers that died may have left unfinished files, once.
+
+        Returns
+        -------
+        set of str
+            Empty while anything is being written.
+        """
+        if self._crew:
+            return set()
+        littered, self._littered = self._littered, set()
+        return littered
 
     def look_for_lost(self) -> set[str]:
         """See that masters and products are still on disk.
@@ -141,8 +155,12 @@ class Foreman:
         changed: set[str] = set()
         with self._ledger.batch():
             for one in self._crew.ended():
-                job, error = one.job, one.future.exception()
-                if error is None:
+                job, error = one.job, one.error
+                if error is not None:
+                    self._littered.add(folder_of(job))
+                if one.is_blameless:
+                    self.booking.take_back(job)
+                elif error is None:
                     self.booking.succeed(job, one.future.result())
                 else:
                     self.booking.fail(job, error, one.tries)

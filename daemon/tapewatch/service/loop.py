@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -98,6 +99,7 @@ class Service:
         """Work with one set of parameters, over trouble with the state file; give the exit code."""
         was_there = find(self._parameters) is not None
         with claim(self._parameters) as where:
+            self._term = where.term
             self._tell_the_start(where)
             state_file = StateFile(Path(where.state), self._log)
             self._started = False
@@ -150,7 +152,7 @@ class Service:
             )
         for note in (TROUBLE, OUTPUT_TROUBLE):  # of an earlier daemon: it may be over
             self._ledger.set_note(note, "")
-        self._remove_leftovers()
+        self._remove_leftovers(self._ledger.folders() | {""})
         self._marks = Marks(self._ledger, self._log)
         self._intake = Intake(
             parameters,
@@ -164,7 +166,8 @@ class Service:
         stack.callback(self._lookout.stop)
         if not self._once:
             self._lookout.watch()
-        workers = Workers(parameters.workers, parameters.workplace)
+        place = replace(parameters.workplace, term=self._term)
+        workers = Workers(parameters.workers, place)
         stack.callback(workers.stop)
         if not self._once:
             workers.warm_up()
@@ -252,12 +255,13 @@ class Service:
 
     def _scan(self) -> set[str]:
         """Compare all that should be on disk with what is: raw frames, masters, products."""
+        self._remove_leftovers(self._foreman.take_littered())
         changed = self._foreman.look_for_lost() | self._marks.changed()
         return changed | self._lookout.scan()
 
-    def _remove_leftovers(self) -> None:
-        """Remove the unfinished files that a killed tapewatch left."""
-        for folder in sorted(self._ledger.folders() | {""}):
+    def _remove_leftovers(self, folders: set[str]) -> None:
+        """Remove the unfinished files that killed processes left; none of ours may be at work."""
+        for folder in sorted(folders):
             place = self._parameters.output / folder
             for part in (place, *(place / own for own in OWN_FOLDERS)):
                 for name in remove_leftovers(part) if part.is_dir() else ():

@@ -1,0 +1,182 @@
+"""Workers that die, hang, or want all memory: one try of one frame, and the night goes on."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import eventually
+from support_frames import write_raw
+from support_night import QUICK, Daemon, appear, running, write_par
+from support_sabotage import Harm, Sabotage
+from support_service import write_calibrations
+
+# What a worker does with the frame that is called so; of the others nothing is harmed.
+VICTIM = "victim.fits"
+_JOB = "tapewatch.jobs.perform:calibrate_frame"
+
+
+@pytest.fixture
+def par(tmp_path: Path) -> Path:
+    """Give the tape.par of a night with calibrations."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    write_calibrations(folder)
+    return write_par(folder, **QUICK, NBIAS=2, NDARK=2, NFLAT=2, WORKERS=2)
+
+
+def _processes(group: int) -> dict[int, str]:
+    """Give the command lines of the living processes of a group."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (place / "stat").read_text().rpartition(")")[2].split()
+            line = (place / "cmdline").read_text().replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == group and fields[0] not in "ZX":
+            found[int(place.name)] = line
+    return found
+
+
+def _send(folder: Path, *names: str) -> None:
+    for name in names:
+        appear(
+            folder / name, write_raw(folder.parent / name, 2000 + sum(name.encode())).read_bytes()
+        )
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        ("kill_self", "its worker process died"),
+        ("eat_memory", "MemoryError: it asks for more than a frame of its size may take"),
+        ("fail", "RuntimeError: sabotaged"),
+    ],
+)
+def test_a_frame_at_which_workers_fail_is_given_up_and_all_others_are_done(
+    par: Path, tmp_path: Path, action: str, reason: str
+) -> None:
+    harm = Harm(_JOB, action, calls=(), argument=VICTIM)
+    sabotage = Sabotage(tmp_path / "sabotage", harm)
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, "a.fits", VICTIM, "b.fits", "c.fits")
+        (line,) = daemon.wait_for("frame.failed")
+        assert line["file"] == VICTIM
+        assert reason in line["reason"]
+        assert "(3 tries)" in line["reason"] or "3 times" in line["reason"]
+        for name in ("a.fits", "b.fits", "c.fits"):
+            daemon.wait_for("frame.calibrated", file=name)
+        assert {line["file"] for line in daemon.events("job.retry")} == {VICTIM}
+        assert daemon.stop() == 0
+    assert sabotage.hits == [3]
+
+
+def test_a_worker_that_is_killed_costs_one_try(par: Path, tmp_path: Path) -> None:
+    sabotage = Sabotage(tmp_path / "sabotage", Harm(_JOB, "kill_self", argument=VICTIM))
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, VICTIM)
+        (line,) = daemon.wait_for("job.retry", file=VICTIM)
+        assert line["tries"] == 1
+        daemon.wait_for("frame.calibrated", file=VICTIM)
+        assert daemon.stop() == 0
+
+
+def test_a_frame_that_kills_the_daemon_with_its_worker_is_given_up(
+    par: Path, tmp_path: Path
+) -> None:
+    harm = Harm(_JOB, "kill_all", calls=(), argument=VICTIM)
+    sabotage = Sabotage(tmp_path / "sabotage", harm)
+    _send(par.parent, VICTIM)
+    for _ in range(3):
+        with running(par, sabotage.environment) as daemon:
+            assert daemon.process.wait(60) == -signal.SIGKILL
+    _send(par.parent, "a.fits")
+    with running(par, sabotage.environment) as daemon:
+        (line,) = daemon.wait_for("frame.failed")
+        assert line["file"] == VICTIM
+        assert "3 times" in line["reason"]
+        daemon.wait_for("frame.calibrated", file="a.fits")
+        assert daemon.stop() == 0
+
+
+def test_a_job_that_hangs_is_ended_and_tried_again(par: Path, tmp_path: Path) -> None:
+    hang = Harm(_JOB, "hang", argument=VICTIM)
+    impatience = Harm("tapewatch.service.crew:timeout_of", "one_second", "instead", ())
+    sabotage = Sabotage(tmp_path / "sabotage", hang, impatience)
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, VICTIM, "a.fits")
+        (line,) = daemon.wait_for("job.retry", file=VICTIM)
+        assert line["reason"] == "it took too long and was ended"
+        daemon.wait_for("frame.calibrated", file=VICTIM)
+        daemon.wait_for("frame.calibrated", file="a.fits")
+        assert daemon.stop() == 0
+
+
+@pytest.fixture
+def stopped(par: Path, tmp_path: Path) -> Iterator[tuple[Daemon, int]]:
+    """Give a daemon whose worker was stopped in its job, and the worker's number."""
+    harm = Harm("tapewatch.fitsfile.product:put", "stop_self", argument=f"w{VICTIM}")
+    sabotage = Sabotage(tmp_path / "sabotage", harm)
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, VICTIM)
+        group = daemon.process.pid
+        (worker,) = eventually(lambda: _stopped(group))
+        yield daemon, worker
+
+
+def _stopped(group: int) -> list[int]:
+    found = []
+    for number in _processes(group):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        found += [number] if fields[0] == "T" else []
+    return found
+
+
+def test_workers_end_with_the_daemon_even_those_that_are_stopped(
+    stopped: tuple[Daemon, int],
+) -> None:
+    daemon, _ = stopped
+    group = daemon.process.pid
+    daemon.process.kill()
+    daemon.process.wait(20)
+    eventually(lambda: not _processes(group))
+
+
+def test_a_killed_fork_server_is_replaced(par: Path) -> None:
+    with running(par) as daemon:
+        _send(par.parent, "a.fits")
+        daemon.wait_for("frame.calibrated", file="a.fits")
+        group = daemon.process.pid
+        (server,) = (
+            number
+            for number, line in _processes(group).items()
+            if "forkserver" in line and _parent(number) == group
+        )
+        os.kill(server, signal.SIGKILL)
+        _send(par.parent, "b.fits")
+        daemon.wait_for("frame.calibrated", file="b.fits")
+        assert daemon.stop() == 0
+
+
+def _parent(number: int) -> int:
+    return int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_workers_killed_all_at_once_are_replaced_and_nothing_is_given_up(par: Path) -> None:
+    names = [f"n{number:02d}.fits" for number in range(20)]
+    with running(par) as daemon:
+        _send(par.parent, *names)
+        daemon.wait_for("frame.calibrated")
+        group = daemon.process.pid
+        workers = [one for one in _processes(group) if _parent(one) not in {group, os.getpid()}]
+        assert workers
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        for name in names:
+            daemon.wait_for("frame.calibrated", file=name)
+        assert not daemon.events("frame.failed")
+        eventually(lambda: not list(par.parent.rglob("*.part")))
+        assert daemon.stop() == 0
