@@ -95,10 +95,11 @@ class _Harm:
                 return self._strike()
             if due and self._when == "before":
                 self._strike()
-            result = function(*args, **named)
-            if due and self._when == "after":
-                self._strike()
-            return result
+            try:
+                return function(*args, **named)
+            finally:
+                if due and self._when == "after":
+                    self._strike()
 
         return harmed
 
