@@ -149,6 +149,7 @@ def station(folder: Path, **keys: object) -> Iterator[Station]:
         service = Service(read, once=once)
         was_there = find(read) is not None
         where = stack.enter_context(claim(read))
+        service._term = where.term
         service._tell_the_start(where)
         state_file = StateFile(Path(where.state), log)
         service._start(stack, state_file, was_there=was_there)
