@@ -76,6 +76,7 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
         ("why", _why, "the state of one frame or master, and the reason", True),
         ("verify", _verify, "make files again from what their headers name, and compare", True),
         ("mark", _mark, "call a frame or master bad, or good after all", False),
+        ("retry", _retry, "try anew what failed, stalled or was rejected", False),
         ("tail", _tail, "follow the log of the daemon", False),
         ("check", _check, "check tape.par and say what would be done", True),
     ):
@@ -94,6 +95,10 @@ def _add_own(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("verdict", choices=("bad", "good"), help="what it is")
         parser.add_argument("files", metavar="FILE", nargs="+", help="raw frames or masters")
         parser.add_argument("--why", default="", metavar="TEXT", help="for the reason of its state")
+    if name == "retry":
+        parser.add_argument(
+            "files", metavar="FILE", nargs="+", help="raw frames; one of a set for its master"
+        )
     if name == "verify":
         parser.add_argument("files", metavar="FILE", nargs="+", help="a product or master")
     if name == "check":
@@ -193,6 +198,12 @@ def _mark(options: argparse.Namespace) -> int:
     from tapewatch.commands.mark import mark
 
     return mark(options)
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from tapewatch.commands.retry import retry
+
+    return retry(options)
 
 
 def _tail(options: argparse.Namespace) -> int:

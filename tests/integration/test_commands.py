@@ -24,7 +24,19 @@ from tapewatch.parameters import KEYS
 README = Path(__file__).resolve().parents[2] / "README.md"
 NIGHT = Night(shape=(24, 32), bias=3, darks=3, flats=3, filters=("R",), objects=2)
 COMMANDS = (
-    *("run", "once", "status", "masters", "why", "verify", "mark", "tail", "check", "simulate"),
+    *(
+        "run",
+        "once",
+        "status",
+        "masters",
+        "why",
+        "verify",
+        "mark",
+        "retry",
+        "tail",
+        "check",
+        "simulate",
+    ),
 )
 OPTIONS = {
     "run": ("--par", "--workdir"),
@@ -33,6 +45,7 @@ OPTIONS = {
     "masters": ("--par", "--workdir", "--json"),
     "why": ("--par", "--workdir", "--json", "FILE"),
     "verify": ("--par", "--workdir", "--json", "FILE"),
+    "retry": ("--par", "--workdir", "FILE"),
     "mark": ("--par", "--workdir", "bad", "good", "FILE", "--why"),
     "tail": ("--par", "--workdir", "-n"),
     "check": ("--par", "--workdir", "--json"),

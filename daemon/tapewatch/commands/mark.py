@@ -1,22 +1,18 @@
 """``tapewatch mark``: a person says that a frame or a master is bad, or good after all."""
 
 import argparse
-import os
-import signal
-import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from tapewatch.commands.notice import tell_daemon
 from tapewatch.commands.report import open_state
 from tapewatch.commands.subjects import find_subject
 from tapewatch.errors import TapewatchError
 from tapewatch.ledger import FrameRecord, Ledger, MasterRecord
 from tapewatch.model import Kind, State
-from tapewatch.parameters import Parameters
 from tapewatch.parfile import printable
 from tapewatch.planning.marks import spread
-from tapewatch.whereabouts import Where, is_running
 
 _Subject = FrameRecord | MasterRecord
 
@@ -50,7 +46,7 @@ def mark(options: argparse.Namespace) -> int:
                     _mark_good(ledger, subject)
         for subject in subjects:
             print(f"{printable(_path(subject))}: {_outcome(ledger, subject)}")
-    print(_tell_daemon(parameters, where))
+    print(tell_daemon(parameters, where))
     return 0
 
 
@@ -88,20 +84,6 @@ def _names(ledger: Ledger, subject: _Subject) -> set[str]:
     if isinstance(subject, MasterRecord):
         return {subject.master.id}
     return {subject.path, *(one for one in [ledger.content(subject.path)] if one)}
-
-
-def _tell_daemon(parameters: Parameters, where: Where) -> str:
-    """Have the daemon look for marks at once, where it runs on this machine."""
-    if not is_running(parameters):
-        return "tapewatch does not run now; it is heeded at the next start"
-    if where.host == socket.gethostname():
-        try:
-            os.kill(where.pid, signal.SIGHUP)
-        except OSError:  # another user's; the next scan will do
-            pass
-        else:
-            return "tapewatch was told"
-    return f"tapewatch will notice within about {parameters.rescan:g} s"
 
 
 def _name(subject: _Subject) -> str:

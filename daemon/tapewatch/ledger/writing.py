@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tapewatch.errors import DamagedLedgerError, UnwritableLedgerError
-from tapewatch.ledger import marks, migration, schema, sequences
+from tapewatch.ledger import marks, migration, retries, schema, sequences
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
 from tapewatch.model import Chain, Content, Frame, Identity, Master, Report, State, Statistics
@@ -278,6 +278,18 @@ class Ledger(LedgerReader):
         """Take such a mark back; tell whether there was one."""
         with self._transaction() as database:
             return marks.remove(database, subject)
+
+    def ask_for_retry(self, paths: Iterable[str]) -> None:
+        """Record that a person wants frames, and what is made of them, to be tried again."""
+        with self._transaction() as database:
+            retries.ask(database, paths)
+
+    def take_retries(self) -> tuple[str, ...]:
+        """Give the frames of which that is wanted, once."""
+        if not retries.read(self._database):
+            return ()
+        with self._transaction() as database:
+            return retries.take(database)
 
     def set_names(self, folder: str, names: Mapping[str, str]) -> None:
         """Record which plain file of a folder holds which master."""

@@ -151,8 +151,7 @@ class Intake:
 
     def look_at_due(self) -> set[str]:
         """Look at all files whose time has come; give the paths of frames that changed."""
-        now = time.time()
-        due = [path for path, moment in self._due.items() if moment <= now]
+        due = [path for path, moment in self._due.items() if moment <= time.time()]
         return set().union(*(self.look(path) for path in due))
 
     def hint(self, path: Path, *, vouched: bool) -> set[str]:
@@ -239,16 +238,17 @@ class Intake:
         path : str
             Relative to the watched folder.
         reason : str
-            What a worker found it to lack; it is not taken for whole until it changes.
+            What a worker found it to lack: it is not taken for whole until it changes.
 
         Returns
         -------
         set of str
             As `look`.
         """
-        if reason and (identity := self._known.get(path)) is not None:
+        self._lacking.pop(path, None)
+        identity = self._known.pop(path, None)
+        if reason and identity is not None:
             self._lacking[path] = (identity, reason)
-        self._known.pop(path, None)
         return self.look(path) | {path}
 
     def _settle(self, path: str, *, vouched: bool) -> set[str]:

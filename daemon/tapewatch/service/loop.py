@@ -256,8 +256,17 @@ class Service:
     def _scan(self) -> set[str]:
         """Compare all that should be on disk with what is: raw frames, masters, products."""
         self._remove_leftovers(self._foreman.take_littered())
-        changed = self._foreman.look_for_lost() | self._marks.changed()
+        changed = self._foreman.look_for_lost() | self._marks.changed() | self._try_again()
         return changed | self._lookout.scan()
+
+    def _try_again(self) -> set[str]:
+        """Look anew at what a person wants to be tried again; that gives it its tries back."""
+        changed: set[str] = set()
+        with self._ledger.batch():
+            for path in self._ledger.take_retries():
+                self._log.info("retry.noticed", file=path)
+                changed |= self._intake.suspect(path, "")
+        return changed
 
     def _remove_leftovers(self, folders: set[str]) -> None:
         """Remove the unfinished files that killed processes left; none of ours may be at work."""
