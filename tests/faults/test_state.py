@@ -110,7 +110,7 @@ def test_a_state_file_that_is_taken_away_is_noticed_and_the_night_goes_on(
         (line,) = daemon.wait_for("ledger.lost")
         assert str(state) in line["reason"]
         finished(daemon)
-        eventually(lambda: set(LATER) <= set((folder / "wobj.list").read_text().split()))
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
         assert daemon.stop() == 0
         assert daemon.errors() == ""
     assert_as_clean(folder, clean, state)
@@ -193,7 +193,7 @@ def test_a_state_file_that_cannot_be_written_holds_all_work_and_is_waited_for(
         filler.unlink()
         daemon.wait_for("service.restored")
         finished(daemon)
-        eventually(lambda: set(LATER) <= set((folder / "wobj.list").read_text().split()))
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
         assert daemon.stop() == 0
         assert daemon.errors() == ""
     assert len(daemon.events("service.degraded")) == len(daemon.events("service.restored"))

@@ -108,7 +108,7 @@ def cut(size: float) -> Callable[[bytes], bytes]:
         lambda content: content[: len(content) - PAGE],
         lambda content: b"\0" * HEAD + content[HEAD:],
         lambda content: content[:60] + b"\0\0\0\0" + content[64:],  # user_version
-        lambda content: content[:60] + b"\x7f\0\0\2" + content[64:],
+        lambda content: content[:60] + b"\x7f\0\0\3" + content[64:],
         lambda content: content[:68] + b"TAPS" + content[72:],  # application_id
         lambda content: b"\0" * len(content),
         lambda content: b"SQLite format 3\0" + b"\xa5" * (len(content) - 16),

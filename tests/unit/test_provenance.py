@@ -1,13 +1,37 @@
 """What the header of a master or product says of how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support_planning import Cards, frame, master, members, only_set
-from tapewatch.headers.provenance import Provenance, inputs_of, of_master, of_product
-from tapewatch.model import BuildMaster, Frame, Kind, Master, MasterNoise, Product, Recipe
+from tapewatch.headers.cards import Header
+from tapewatch.headers.compose import compose
+from tapewatch.headers.provenance import (
+    Change,
+    Provenance,
+    inputs_of,
+    of_master,
+    of_product,
+    raw_name_of,
+    recipe_of,
+    rounded,
+    statistics_cards,
+    statistics_of,
+)
+from tapewatch.model import (
+    BuildMaster,
+    Frame,
+    Kind,
+    Master,
+    MasterNoise,
+    Product,
+    Recipe,
+    Statistics,
+)
 
 TIME = "2026-03-25T18:00:00"
 BIAS = master("b" * 16)
@@ -231,3 +255,45 @@ def test_keywords_and_comments_fit_a_card() -> None:
     ):
         assert all(len(keyword) <= 8 for keyword in told.cards)
         assert all(comment.isascii() for _, comment in told.cards.values())
+
+
+def composed(cards: Mapping[str, Change], history: Sequence[str] = ()) -> Header:
+    """Write a header of nothing but these."""
+    return Header(tuple(compose(Header(()), drop=lambda _: False, changes=cards, history=history)))
+
+
+@given(
+    st.builds(
+        Recipe,
+        bias=st.text("0123456789abcdef", min_size=16, max_size=16) | st.just(""),
+        dark=st.just("d" * 16),
+        flat=st.just("f" * 16) | st.just(""),
+        dark_scale=st.floats(1e-6, 1e6),
+        flags=st.lists(st.sampled_from(["SCALED", "AGED", "PROVISIONAL", "CUT"])).map(tuple),
+        parameters=st.just("a" * 16),
+    )
+)
+def test_the_recipe_of_a_product_is_read_back_as_it_was(recipe: Recipe) -> None:
+    made_by = [
+        master(one, kind)
+        for one, kind in (
+            (recipe.bias, Kind.BIAS),
+            (recipe.dark, Kind.DARK),
+            (recipe.flat, Kind.FLAT),
+        )
+        if one
+    ]
+    product = Product("c" * 16, "wx.fits", "0" * 64, "1" * 64, recipe)
+    told = of_product(frame("n/x.fits"), Header(()), made_by, product, "1.0", "2026-03-25T18:00:00")
+    header = composed(told.cards, told.history)
+    assert recipe_of(header) == recipe
+    assert raw_name_of(header) == "x.fits"
+
+
+@pytest.mark.parametrize("mean", [1234.56789, -1e-9, 0.0, float("nan"), 3.4e38])
+def test_the_statistics_of_a_master_are_read_back_to_seven_digits(mean: float) -> None:
+    told = rounded(Statistics(mean, 2.0, 3.0, 1.0))
+    assert told.mean == pytest.approx(mean, rel=1e-6, nan_ok=True)
+    header = composed(statistics_cards(told))
+    assert len(header.cards) == 4
+    assert repr(statistics_of(header)) == repr(told)

@@ -4,17 +4,17 @@ import re
 from itertools import chain
 from pathlib import Path
 
+from tapewatch.arrival.made import read_master
 from tapewatch.arrival.recognise import recognise
 from tapewatch.errors import RejectedError, TapewatchError
-from tapewatch.fitsfile.inspection import Inspection, inspect
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.fitsfile.table import read_texts
 from tapewatch.headers.cards import Header
-from tapewatch.headers.classify import detector_of
 from tapewatch.headers.compose import printable
-from tapewatch.headers.provenance import INPUTS
-from tapewatch.headers.values import as_text, number
+from tapewatch.headers.provenance import INPUTS, recipe_of
+from tapewatch.headers.values import as_text
 from tapewatch.jobs.measure import measure_frame
-from tapewatch.model import BuildMaster, CalibrateFrame, Frame, Kind, Master, MeasureFrame, Recipe
+from tapewatch.model import BuildMaster, CalibrateFrame, Frame, Master, MeasureFrame
 from tapewatch.parameters import Parameters
 from tapewatch.planning.identity import recipe_of_masters, recipe_of_products
 from tapewatch.planning.names import PROVISIONAL_FOLDER, product_path
@@ -83,19 +83,12 @@ class Origins:
         if missing:
             raise MissingError("; ".join(missing))
         bias, dark = (self._named(path, header, keyword) for keyword in ("TWBIAS", "TWDARK"))
-        return BuildMaster(_master(inspect(path), "", hashes), tuple(frames), bias, dark)
+        made = read_master(path, inspect(path), self._folder_of(path))
+        return BuildMaster(made.master, tuple(frames), bias, dark)
 
     def _calibrate(self, path: Path, header: Header) -> CalibrateFrame:
         found = [self._named(path, header, keyword) for keyword in ("TWBIAS", "TWDARK", "TWFLAT")]
-        bias, dark, flat = (one.id if one else "" for one in found)
-        recipe = Recipe(
-            bias,
-            dark,
-            flat,
-            dark_scale=_scale(header),
-            flags=tuple(as_text(header.get("TWFLAGS")).split(",")) if "TWFLAGS" in header else (),
-            parameters=as_text(header.get("TWRECIPE")),
-        )
+        recipe = recipe_of(header)
         frame = self._raw_of_product(path, as_text(header.get("TWRAW")))
         return CalibrateFrame(frame, recipe, tuple(one for one in found if one is not None))
 
@@ -153,6 +146,12 @@ class Origins:
             self._masters[identity] = self._find_master(path, identity, keyword)
         return self._masters[identity]
 
+    def _folder_of(self, path: Path) -> str:
+        """Give the folder of the raw frames of a master, relative to the watched one."""
+        folder, output = _folder(path), self._parameters.output
+        below = folder.relative_to(output) if folder.is_relative_to(output) else Path()
+        return below.as_posix() if below.parts else ""
+
     def _find_master(self, path: Path, identity: str, keyword: str) -> Master:
         if not _ID.fullmatch(identity):
             raise RejectedError(f"{keyword} is '{identity}', expected 16 hexadecimal digits")
@@ -161,8 +160,7 @@ class Origins:
         for file in chain(near, output.rglob(f"{_MASTERS}/{name}")):
             inspection = inspect(file)
             if as_text(inspection.header.get("TWID")) == identity and file.is_relative_to(output):
-                folder = _folder(file).relative_to(output).as_posix()
-                return _master(inspection, "" if folder == "." else folder)
+                return read_master(file, inspection, self._folder_of(file)).master
         raise MissingError(f"master {identity} ({keyword}) is in no folder masters/ of {output}")
 
 
@@ -170,32 +168,3 @@ def _folder(path: Path) -> Path:
     """Give the folder of raw frames that a product or master belongs to."""
     own = path.parent
     return own.parent if own.name in {_MASTERS, PROVISIONAL_FOLDER} else own
-
-
-def _master(inspection: Inspection, folder: str, inputs: tuple[str, ...] = ()) -> Master:
-    """Describe a master as its header does."""
-    header = inspection.header
-    kind = as_text(header.get("TWKIND"))
-    if kind not in set(Kind):
-        raise RejectedError(f"TWKIND is '{kind}', expected one of {', '.join(Kind)}")
-    return Master(
-        id=as_text(header.get("TWID")),
-        kind=Kind(kind),
-        folder=folder,
-        stem=as_text(header.get("OBJECT")),
-        set_id="",
-        detector=detector_of(header, inspection.shape, inspection.shapes[1:]),
-        exptime=number(header.get("EXPTIME")) or 0.0,
-        filter=as_text(header.get("FILTER")),
-        temperature=None,
-        start=0.0,
-        inputs=inputs,
-        bias_id=as_text(header.get("TWBIAS")),
-        dark_id=as_text(header.get("TWDARK")),
-        dark_scale=_scale(header),
-    )
-
-
-def _scale(header: Header) -> float:
-    scale = number(header.get("TWDSCALE"))
-    return 1.0 if scale is None else scale

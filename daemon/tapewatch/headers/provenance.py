@@ -4,18 +4,32 @@ With the raw frames, the masters and tape.par these cards are all that it takes 
 again: so does ``tapewatch verify``.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tapewatch.headers.noise import noise_cards
 from tapewatch.headers.values import Cards, Value, as_text, number
-from tapewatch.model import BuildMaster, Frame, Kind, Master, MasterNoise, Product
+from tapewatch.model import (
+    BuildMaster,
+    Frame,
+    Kind,
+    Master,
+    MasterNoise,
+    Product,
+    Recipe,
+    Statistics,
+)
 
 INPUTS = "INPUTS"
 """EXTNAME of the table of a master's raw frames."""
+RECORD = "RECORD"
+"""EXTNAME of the table of what the state file holds of a master, so that a lost one can be told."""
 
 Change = tuple[Value, str]
+
+_CALIBRATED_FROM = "calibrated from "
 
 # As FITS and TAPE's next step read it: UTC, to the second or finer.
 _ISO_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*)?", re.ASCII)
@@ -114,6 +128,43 @@ def inputs_of(job: BuildMaster) -> Mapping[str, Sequence[str]]:
     return {"NAME": [frame.path for frame in job.frames], "SHA256": job.master.inputs}
 
 
+def rounded(statistics: Statistics) -> Statistics:
+    """Round figures to seven digits, which every machine finds alike."""
+    mean, std, largest, smallest = (
+        float(f"{value:.7g}")
+        for value in (statistics.mean, statistics.std, statistics.max, statistics.min)
+    )
+    return Statistics(mean, std, largest, smallest, statistics.saturated)
+
+
+def statistics_cards(statistics: Statistics) -> dict[str, Change]:
+    """Write figures of a master's pixels, as many cards where they are no numbers.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        As `rounded` gives them.
+
+    Returns
+    -------
+    dict of str to (value, str)
+        NaN pixels left out, as the notebook printed them.
+    """
+    return {
+        "TWMEAN": (statistics.mean, "mean of the pixels"),
+        "TWSTD": (statistics.std, "standard deviation of the pixels"),
+        "TWMAX": (statistics.max, "largest pixel"),
+        "TWMIN": (statistics.min, "smallest pixel"),
+    }
+
+
+def statistics_of(header: Cards) -> Statistics:
+    """Read what `statistics_cards` wrote; NaN where a figure was none."""
+    said = (number(header.get(keyword)) for keyword in ("TWMEAN", "TWSTD", "TWMAX", "TWMIN"))
+    mean, std, largest, smallest = (math.nan if value is None else value for value in said)
+    return Statistics(mean, std, largest, smallest)
+
+
 def of_product(
     frame: Frame, raw: Cards, masters: Sequence[Master], product: Product, version: str, now: str
 ) -> Provenance:
@@ -152,7 +203,7 @@ def of_product(
     cards |= _status(raw, recipe.calstat, "corrections done: Bias, Dark, Flat")
     if recipe.flags:
         cards["TWFLAGS"] = (",".join(recipe.flags), "what to know of this calibration")
-    history = [f"tapewatch {version}: calibrated from {frame.name}"]
+    history = [f"tapewatch {version}: {_CALIBRATED_FROM}{frame.name}"]
     by_kind = {master.kind: master for master in masters}
     if bias := by_kind.get(Kind.BIAS):
         cards["TWBIAS"] = (bias.id, "ID of the master bias")
@@ -165,6 +216,48 @@ def of_product(
         cards["TWFLAT"] = (flat.id, "ID of the master flat")
         history.append(f"  divided by {flat.path}")
     return Provenance(cards, tuple(history))
+
+
+def recipe_of(header: Cards) -> Recipe:
+    """Read how a product was made.
+
+    Parameters
+    ----------
+    header : Cards
+        As `of_product` has made it.
+
+    Returns
+    -------
+    Recipe
+        The very one.
+    """
+    flags = as_text(header.get("TWFLAGS"))
+    return Recipe(
+        bias=as_text(header.get("TWBIAS")),
+        dark=as_text(header.get("TWDARK")),
+        flat=as_text(header.get("TWFLAT")),
+        dark_scale=_dark_scale(header),
+        flags=tuple(flags.split(",")) if flags else (),
+        parameters=as_text(header.get("TWRECIPE")),
+    )
+
+
+def _dark_scale(header: Cards) -> float:
+    """Read what the dark was multiplied by; 1 where none was subtracted."""
+    scale = number(header.get("TWDSCALE"))
+    return 1.0 if scale is None else scale
+
+
+def raw_name_of(header: Cards) -> str:
+    """Read the name of the raw frame of which a product was made; empty where it is not told.
+
+    Parameters
+    ----------
+    header : Cards
+        As `of_product` has made it; a name that does not fit on its line may not be whole.
+    """
+    told = [line for line in header.lines("HISTORY") if _CALIBRATED_FROM in line]
+    return told[-1].partition(_CALIBRATED_FROM)[2].strip() if told else ""
 
 
 def _status(raw: Cards, steps: str, comment: str) -> dict[str, Change]:

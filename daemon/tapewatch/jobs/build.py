@@ -6,6 +6,8 @@ the frames are read once, for flats three times (twice for the median that norma
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from math import nan
 
 from tapewatch import __version__
 from tapewatch.errors import RejectedError
@@ -17,11 +19,22 @@ from tapewatch.headers import provenance
 from tapewatch.jobs.masters import load_master, master_noise
 from tapewatch.jobs.stack import Stack, Subtracted
 from tapewatch.jobs.workplace import by, open_raw, processing_time
-from tapewatch.model import BuildMaster, Kind, MasterNoise, Report, Workplace
+from tapewatch.ledger import rows
+from tapewatch.model import (
+    BuildMaster,
+    Kind,
+    Master,
+    MasterNoise,
+    Report,
+    Statistics,
+    Workplace,
+)
 from tapewatch.planning.identity import recipe_of_masters
 from tapewatch.science.clip import FEWEST
 from tapewatch.science.quality import RunningStatistics
 from tapewatch.science.variance import Noise
+
+_UNKNOWN = Statistics(nan, nan, nan, nan)  # until all pixels have been seen
 
 
 def build_master(
@@ -58,20 +71,26 @@ def build_master(
         _see_that_they_agree(job.master.stem, frames)
         subtracted = _subtracted(job, place, frames[-1])
         stack = Stack(job.master.kind, frames, subtracted, place.treatment, _camera(job))
-        cards = _cards(job, frames[-1], place, stack.noise(None), now)
+        cards = _cards(job, frames[-1], place, stack.noise(None), _UNKNOWN, now)
         structure = ProductStructure(frames[-1], cards, _unit(job.master.kind))
-        table, rows = table_plan(provenance.INPUTS, provenance.inputs_of(job))
+        tables = [
+            table_plan(provenance.INPUTS, provenance.inputs_of(job)),
+            table_plan(provenance.RECORD, {"MASTER": [_record(job.master)]}),
+        ]
         statistics = RunningStatistics()
         target = place.output / job.master.path
-        with open_output(target, [*structure.hdus, table], attempt) as writer:
+        hdus = [*structure.hdus, *(plan for plan, _ in tables)]
+        with open_output(target, hdus, attempt) as writer:
             for start, tile in stack.combined():
                 writer.write(structure.image(frames[0].plane_at(start)), tile)
                 statistics.add(tile)
-            writer.write(len(structure.hdus), rows)
+            for index, (_, data) in enumerate(tables, start=len(structure.hdus)):
+                writer.write(index, data)
             noise = stack.noise(_readnoise(job, place))
-            writer.commit({0: _cards(job, frames[-1], place, noise, now)})
+            told = provenance.rounded(statistics.result())
+            writer.commit({0: _cards(job, frames[-1], place, noise, told, now)})
     return Report(
-        statistics.result(),
+        told,
         inputs=tuple(each.result() for each in stack.inputs),
         identities=tuple(frame.identity for frame in frames),
         noise=noise,
@@ -99,14 +118,25 @@ def _subtracted(job: BuildMaster, place: Workplace, raw: RawFrame) -> Subtracted
     return Subtracted(bias, dark, job.dark_scales)
 
 
+def _record(master: Master) -> str:
+    """Write what the state file holds of a master; its inputs stand in a table of their own."""
+    return rows.to_json(replace(master, inputs=(), built=True))
+
+
 def _cards(
-    job: BuildMaster, last: RawFrame, place: Workplace, noise: MasterNoise, now: str
+    job: BuildMaster,
+    last: RawFrame,
+    place: Workplace,
+    noise: MasterNoise,
+    statistics: Statistics,
+    now: str,
 ) -> list[bytes]:
-    """Make the master's header, as many cards whatever is known of its noise."""
+    """Make the master's header, as many cards whatever is known of its pixels."""
     recipe = recipe_of_masters(place.treatment)
     told = provenance.of_master(job, noise, last.leading, recipe, __version__, now)
+    cards = told.cards | provenance.statistics_cards(statistics)
     history = (*told.history, *(f"  {warning}" for warning in _warnings(job, place)))
-    return product_cards(last.leading, told.cards, history)
+    return product_cards(last.leading, cards, history)
 
 
 def _unit(kind: Kind) -> dict[str, tuple[str, str]]:

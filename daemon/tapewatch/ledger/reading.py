@@ -122,6 +122,16 @@ class LedgerReader:
         ).fetchone()
         return None if found is None else rows.read_object_frame(*found)
 
+    def unmade(self, path: str) -> tuple[Identity, str] | None:
+        """Give identity and hash of the header of an object frame that is there without product."""
+        found = self._database.execute(
+            "SELECT identity, header_hash FROM frames WHERE path = ? AND kind = ?"
+            " AND identity IS NOT NULL AND path NOT IN (SELECT frame FROM products)"
+            " AND state NOT IN (SELECT value FROM json_each(?))",
+            (path, Kind.OBJECT, json.dumps(_SET_ASIDE)),
+        ).fetchone()
+        return None if found is None else (Identity(**json.loads(found[0])), found[1])
+
     def sequence(self, path: str) -> FrameSequence | None:
         """Give the sequence of an object frame; None where it is none."""
         return sequences.of_frame(self._database, path)
@@ -236,6 +246,10 @@ class LedgerReader:
     def marks(self) -> dict[str, str]:
         """Give what a person marked bad: path, hash of pixels, or master's ID -> reason."""
         return marks.read(self._database)
+
+    def all_marks(self) -> list[tuple[str, str | None, str, float]]:
+        """Give the marks as they are held: path or ID, hash of pixels, why, and when."""
+        return self._database.execute("SELECT * FROM marks ORDER BY subject").fetchall()
 
     def frames_made_with(self, master_id: str) -> tuple[str, ...]:
         """Give the paths of the object frames whose product was made with a master."""

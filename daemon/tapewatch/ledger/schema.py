@@ -17,7 +17,10 @@ from tapewatch.errors import (
 )
 
 APPLICATION_ID = 0x54415045  # "TAPE"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+IS_NEW = "is_new"
+"""Note: what was made before it has yet to be looked for."""
 
 _PATIENCE = 30.0  # seconds to wait for another who writes
 _NEWEST = 999  # no tapewatch will ever get so far: such a schema was not written, but happened
@@ -96,7 +99,6 @@ CREATE TABLE products (
     frame TEXT PRIMARY KEY REFERENCES frames (path),
     product TEXT NOT NULL,  -- JSON of model.Product
     path TEXT NOT NULL UNIQUE,
-    statistics TEXT NOT NULL,
     made_at REAL NOT NULL
 );
 CREATE VIEW all_frames AS
@@ -172,6 +174,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             if not _tables(database):
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 create(database)
+                database.execute("INSERT INTO notes VALUES (?, 'yes')", (IS_NEW,))
             database.execute("COMMIT")
             _check(database, path)
     except (sqlite3.Error, OSError) as error:

@@ -6,10 +6,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tapewatch.errors import DamagedLedgerError, UnwritableLedgerError
-from tapewatch.ledger import marks, migration, retries, schema, sequences
+from tapewatch.ledger import entries, marks, migration, retries, schema, sequences
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
-from tapewatch.model import Chain, Content, Frame, Identity, Master, Report, State, Statistics
+from tapewatch.model import (
+    Content,
+    Frame,
+    Identity,
+    Master,
+    Product,
+    Report,
+    State,
+    Statistics,
+)
 
 _ROOM = 1 << 16  # bytes: more than one turn of the loop writes
 
@@ -122,20 +131,14 @@ class Ledger(LedgerReader):
     ) -> bool:
         """Record a frame of which the header says nothing; tell whether that changed anything."""
         with self._transaction() as database:
-            return _touch(database, path, identity, state, reason, arrived)
+            return entries.touch(database, path, identity, state, reason, arrived)
 
     def set_frame(self, frame: Frame, identity: Identity, header_hash: str, arrived: float) -> None:
         """Record a frame whose header has been read; its pixels count as unknown."""
         with self._transaction() as database:
             before = sequences.place(database, frame.path)
-            _touch(database, frame.path, identity, State.SEEN, "", arrived)
-            database.execute(
-                "UPDATE frames SET kind = ?, frame = ?, header_hash = ?,"
-                " data_hash = NULL, profile = NULL, tries = 0 WHERE path = ?",
-                (frame.kind, to_json(frame), header_hash, frame.path),
-            )
-            sequences.describe(database, frame.path, frame)
-            sequences.mark_openings(database, before, sequences.place(database, frame.path))
+            entries.touch(database, frame.path, identity, State.SEEN, "", arrived)
+            entries.set_frame(database, frame, header_hash, before)
 
     def drop(self, path: str) -> None:
         """Forget a file that is no frame but a product of our own."""
@@ -181,28 +184,45 @@ class Ledger(LedgerReader):
         """Record what the pixels of a frame are."""
         if report.content is not None:
             with self._transaction() as database:
-                _set_content(database, path, report.content)
+                entries.set_content(database, path, report.content)
 
     def set_product(self, path: str, report: Report) -> float:
         """Record that a frame's product is on disk; give when the frame arrived."""
         with self._transaction() as database:
             if report.content is not None and report.product is not None:
-                _set_content(database, path, report.content)
-                database.execute(
-                    "INSERT OR REPLACE INTO products VALUES (?, ?, ?, ?, ?)",
-                    (
-                        path,
-                        to_json(report.product),
-                        report.product.path,
-                        to_json(report.statistics),
-                        report.ended,
-                    ),
-                )
-                recipe = report.product.recipe
-                chain = None if recipe.provisional else Chain.of(recipe)
-                sequences.set_chain(database, path, chain)
+                entries.set_content(database, path, report.content)
+                entries.set_product(database, path, report.product, report.ended)
             row = database.execute("SELECT arrived FROM frames WHERE path = ?", (path,)).fetchone()
             return report.ended if row is None else float(row[0])
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this file was begun and does not tell yet what was made before it."""
+        return bool(self.note(schema.IS_NEW))
+
+    def tells_all(self) -> None:
+        """Record that what was made before this file was begun is in it now."""
+        self.set_note(schema.IS_NEW, "")
+
+    def bring_back(self, path: str, content: Content, product: Product, made_at: float) -> None:
+        """Record a product that was found on disk, of a frame that is there."""
+        with self._transaction() as database:
+            entries.set_content(database, path, content)
+            entries.set_product(database, path, product, made_at)
+
+    def bring_back_alone(self, frame: Frame, product: Product, made_at: float) -> None:
+        """Record a product that was found on disk, and the frame of which nothing else is left."""
+        with self._transaction() as database:
+            entries.touch(database, frame.path, None, State.SEEN, "", made_at)
+            entries.set_frame(database, frame, product.header_hash)
+            database.execute(
+                "UPDATE frames SET data_hash = ?, state = ?, reason = ? WHERE path = ?",
+                (
+                    *(product.data_hash, State.DONE),
+                    *(f"calibrated: {product.path}; its own file is gone", frame.path),
+                ),
+            )
+            entries.set_product(database, frame.path, product, made_at)
 
     def set_master(self, master: Master, statistics: Statistics, now: float) -> None:
         """Record that a master is on disk."""
@@ -274,6 +294,16 @@ class Ledger(LedgerReader):
         with self._transaction() as database:
             marks.put(database, subject, why, now)
 
+    def bring_back_mark(
+        self, subject: str, data_hash: str | None, why: str, marked_at: float
+    ) -> None:
+        """Record a mark of which a lost state file told."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?)",
+                (subject, data_hash, why, marked_at),
+            )
+
     def mark_good(self, subject: str) -> bool:
         """Take such a mark back; tell whether there was one."""
         with self._transaction() as database:
@@ -299,38 +329,3 @@ class Ledger(LedgerReader):
                 "INSERT INTO names VALUES (?, ?, ?)",
                 [(path, folder, master) for path, master in names.items()],
             )
-
-
-def _touch(
-    database: sqlite3.Connection,
-    path: str,
-    identity: Identity | None,
-    state: State,
-    reason: str,
-    arrived: float,
-) -> bool:
-    """Insert a frame, or update its identity, state and reason; tell whether anything changed."""
-    text = None if identity is None else to_json(identity)
-    folder, _, name = path.rpartition("/")
-    cursor = database.execute(
-        "INSERT INTO frames (path, folder, name, identity, state, reason, arrived, gone)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?4 IS NULL) ON CONFLICT (path) DO UPDATE"
-        " SET identity = ?4, state = ?5, reason = ?6, arrived = ?7, gone = ?4 IS NULL, left_out = 0"
-        " WHERE identity IS NOT ?4 OR state <> ?5 OR reason <> ?6",
-        (path, folder, name, text, state, reason, arrived),
-    )
-    return bool(cursor.rowcount)
-
-
-def _set_content(database: sqlite3.Connection, path: str, content: Content) -> None:
-    """Record a frame's content, unless its file has changed since it was read."""
-    statistics = None if content.statistics is None else to_json(content.statistics)
-    profile = None if content.profile is None else to_json(content.profile)
-    database.execute(
-        "UPDATE frames SET data_hash = ?, header_hash = ?, statistics = ?, profile = ?, tries = 0"
-        " WHERE path = ? AND identity = ?",
-        (
-            *(content.data_hash, content.header_hash, statistics, profile),
-            *(path, to_json(content.identity)),
-        ),
-    )

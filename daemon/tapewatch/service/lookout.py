@@ -83,6 +83,11 @@ class Lookout:
         return "scan" if self._watch is None else "inotify"
 
     @property
+    def has_searched(self) -> bool:
+        """Whether the whole folder could be searched since the start."""
+        return self._scanned
+
+    @property
     def scan_in(self) -> float:
         """Seconds until the next scan is due."""
         return self._scan_due - time.monotonic()

@@ -7,7 +7,7 @@ ledger. So a lost event costs time, never a frame.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +15,12 @@ from types import FrameType
 
 from tapewatch import __version__
 from tapewatch.arrival.mounts import is_network
-from tapewatch.arrival.scan import OWN_FOLDERS
 from tapewatch.errors import (
     DamagedLedgerError,
     FatalError,
     ParameterError,
     UnwritableLedgerError,
 )
-from tapewatch.fitsfile.atomic import remove_leftovers
 from tapewatch.log import SCHEMA, configure
 from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
@@ -30,9 +28,12 @@ from tapewatch.service.booking import OUTPUT_TROUBLE
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
+from tapewatch.service.keepsake import Keepsake
 from tapewatch.service.lifeline import Lifeline
 from tapewatch.service.lookout import TROUBLE, Lookout
 from tapewatch.service.marks import Marks
+from tapewatch.service.outputs import folders_of, remove_unfinished
+from tapewatch.service.restoration import Restoration
 from tapewatch.service.statefile import StateFile
 from tapewatch.whereabouts import FOLDER, NOTE, Where, find
 from tapewatch.workers import Workers
@@ -152,7 +153,9 @@ class Service:
             )
         for note in (TROUBLE, OUTPUT_TROUBLE):  # of an earlier daemon: it may be over
             self._ledger.set_note(note, "")
-        self._remove_leftovers(self._ledger.folders() | {""})
+        self._remove_leftovers(folders_of(parameters.output, self._ledger.folders()))
+        self._keepsake = Keepsake(parameters.output, self._ledger)
+        self._keepsake.bring_back(self._log)
         self._marks = Marks(self._ledger, self._log)
         self._intake = Intake(
             parameters,
@@ -257,7 +260,11 @@ class Service:
         """Compare all that should be on disk with what is: raw frames, masters, products."""
         self._remove_leftovers(self._foreman.take_littered())
         changed = self._foreman.look_for_lost() | self._marks.changed() | self._try_again()
-        return changed | self._lookout.scan()
+        self._keepsake.keep()
+        changed |= self._lookout.scan()
+        if self._lookout.has_searched and self._ledger.is_new:
+            Restoration(self._parameters, self._ledger, self._log, self._goes_on).restore()
+        return changed
 
     def _try_again(self) -> set[str]:
         """Look anew at what a person wants to be tried again; that gives it its tries back."""
@@ -268,13 +275,10 @@ class Service:
                 changed |= self._intake.suspect(path, "")
         return changed
 
-    def _remove_leftovers(self, folders: set[str]) -> None:
+    def _remove_leftovers(self, folders: Iterable[str]) -> None:
         """Remove the unfinished files that killed processes left; none of ours may be at work."""
-        for folder in sorted(folders):
-            place = self._parameters.output / folder
-            for part in (place, *(place / own for own in OWN_FOLDERS)):
-                for name in remove_leftovers(part) if part.is_dir() else ():
-                    self._log.info("service.leftover_removed", file=str(part / name))
+        for path in remove_unfinished(self._parameters.output, folders):
+            self._log.info("service.leftover_removed", file=str(path))
 
     def _pause(self) -> bool:
         """Let a while pass before the state file is tried again; tell whether to go on."""
