@@ -4,6 +4,7 @@ Level-triggered: a look compares what is on disk with what the ledger knows, so 
 what made us look, how often, or in which order.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from tapewatch.arrival.scan import (
     scan,
 )
 from tapewatch.arrival.settle import Observation, Verdict, judge, renew
-from tapewatch.errors import IncompleteFileError, RejectedError, RetriableError
+from tapewatch.errors import FatalError, IncompleteFileError, RejectedError, RetriableError
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.headers.classify import is_own_product
 from tapewatch.ledger import Ledger
@@ -28,6 +29,7 @@ from tapewatch.parameters import Parameters
 from tapewatch.service.register import Register, changed
 
 _DAY = 86400.0
+_REGULAR = "only regular files are taken"
 
 
 class Intake:
@@ -126,7 +128,7 @@ class Intake:
             for path in list(self._due):
                 dirty |= self.look(path)  # its time may never come, if the clock was set back
             for path, what in found.irregular.items():
-                dirty |= self._reject(path, None, f"{what}: only regular files are taken")
+                dirty |= self._set_aside(path, None, State.REJECTED, f"{what}: {_REGULAR}")
             unseen = tuple(found.unseen)
             present = found.files.keys() | found.irregular.keys()
             for path in [path for path in self._known if path not in present]:
@@ -195,10 +197,19 @@ class Intake:
         set of str
             The path, where anything changed for planning; else nothing.
         """
+        found = None
         try:
-            return self._look(path, vouched=vouched)
+            found = examine(self._root, path, self.rules)
+            return self._look(printable(path), found, vouched=vouched)
         except RetriableError as error:
             return self._put_off(printable(path), str(error))
+        except (FatalError, sqlite3.Error):
+            raise  # the state file is in trouble: no file's fault
+        except Exception as error:  # noqa: BLE001  (an error of ours costs one file, not the night)
+            path, identity = printable(path), found if isinstance(found, Identity) else None
+            self._file(path, identity)
+            self._register.fail(path, identity, error)
+            return {path}
 
     def _put_off(self, path: str, reason: str) -> set[str]:
         """Look again later at what cannot be reached now, which is no fault of its own."""
@@ -214,14 +225,12 @@ class Intake:
             self._log.warning("watch.problem", file=path, reason=reason)
         return set()
 
-    def _look(self, path: str, *, vouched: bool) -> set[str]:
-        found = examine(self._root, path, self.rules)
-        path = printable(path)  # as a scan names it, and the ledger can hold it
+    def _look(self, path: str, found: Identity | Irregular | None, *, vouched: bool) -> set[str]:
         if found is None:
             root_identity(self._root)  # where the folder itself is gone, nothing is known of it
             return self._vanish(path)
         if isinstance(found, Irregular):
-            return self._reject(path, None, f"{found.what}: only regular files are taken")
+            return self._set_aside(path, None, State.REJECTED, f"{found.what}: {_REGULAR}")
         if self._known.get(path) == found and path not in self._due:
             return set()
         if changed(found) < self._oldest:
@@ -263,16 +272,17 @@ class Intake:
                 return self._vanish(path)
             if isinstance(error, OSError):
                 return self._put_off(path, str(error))
-            identity = found
-            lack = str(error) if isinstance(error, IncompleteFileError) else ""
-            rejection = "" if lack else str(error)
+            identity, incomplete = found, isinstance(error, IncompleteFileError)
+            lack, rejection = (str(error), "") if incomplete else ("", str(error))
         if inspection is not None and is_own_product(inspection.header):
-            return self._pass_over(path, identity)
+            self._file(path, identity)  # a product of our own is no frame
+            self._ledger.drop(path)
+            return set()
         verdict = self._judge(path, identity, inspection, lack, vouched=vouched)
         if verdict.stalled:
             return self._set_aside(path, identity, State.STALLED, verdict.reason)
         if verdict.whole and inspection is None:
-            return self._reject(path, identity, rejection)
+            return self._set_aside(path, identity, State.REJECTED, rejection)
         return self._take(path, inspection) if verdict.whole and inspection else set()
 
     def _take(self, path: str, inspection: Inspection) -> set[str]:
@@ -293,9 +303,8 @@ class Intake:
         vouched: bool,
     ) -> Verdict:
         """Judge whether a file is whole, and remember to look again where it is not yet."""
-        now = time.time()
-        if (lacking := self._lacking.get(path)) and lacking[0] == identity:
-            lack = lacking[1]
+        now, lacking = time.time(), self._lacking.get(path)
+        lack = lacking[1] if lacking and lacking[0] == identity else lack
         observation = renew(
             self._unsettled.get(path),
             Observation(
@@ -314,12 +323,6 @@ class Intake:
             self._ledger.set_state(path, State.SETTLING, verdict.reason, identity, now)
         return verdict
 
-    def _pass_over(self, path: str, identity: Identity) -> set[str]:
-        """Leave a product of our own alone: it is no frame."""
-        self._file(path, identity)
-        self._ledger.drop(path)
-        return set()
-
     def _vanish(self, path: str) -> set[str]:
         """Note that a file is gone, and look again at what was rejected because of it."""
         self._forget(path)
@@ -329,9 +332,6 @@ class Intake:
             if state is State.REJECTED:
                 dirty |= self.suspect(other, "")
         return dirty
-
-    def _reject(self, path: str, identity: Identity | None, reason: str) -> set[str]:
-        return self._set_aside(path, identity, State.REJECTED, reason)
 
     def _set_aside(
         self, path: str, identity: Identity | None, state: State, reason: str

@@ -1,6 +1,7 @@
 """Enters files into the ledger: as frames, as set aside with the reason, or as gone."""
 
 import time
+import traceback
 
 from tapewatch.arrival.recognise import recognise
 from tapewatch.errors import RejectedError
@@ -15,6 +16,8 @@ from tapewatch.model import Frame, Identity, Kind, State
 from tapewatch.parameters import Parameters
 from tapewatch.planning.names import names_of_twins, product_path
 
+_LONGEST_REASON = 500  # characters; headers may hold any text
+_LAST_CALLS = 5  # of a traceback: a line of the log holds no more
 # Frames in these states do not keep another from having a product of their name.
 _OUT_OF_THE_WAY = (State.REJECTED, State.VANISHED, State.SETTLING, State.STALLED)
 
@@ -97,10 +100,31 @@ class Register:
         bool
             Whether that was not known before.
         """
+        reason = reason[:_LONGEST_REASON]
         news = self._ledger.set_state(path, state, reason, identity, time.time())
         if news and tell:
             self._log.warning(f"frame.{state}", file=path, reason=reason)
         return news
+
+    def fail(self, path: str, identity: Identity | None, error: Exception) -> None:
+        """Enter that tapewatch itself erred at a file: it is left alone until it changes.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the watched folder.
+        identity : Identity or None
+            Of the file; None where it could not be told.
+        error : Exception
+            One that nobody expected.
+        """
+        reason = (
+            f"tapewatch itself failed at it ({type(error).__name__}: {error}): please report it"
+        )
+        self._ledger.set_state(path, State.FAILED, reason, identity, time.time())
+        self._ledger.begin(path)  # a try, as of a worker
+        where = [line.strip() for line in traceback.format_tb(error.__traceback__)[-_LAST_CALLS:]]
+        self._log.error("frame.failed", file=path, reason=reason, traceback=where)
 
     def leave_alone(self, path: str, identity: Identity) -> bool:
         """Enter that a file is older than was asked for; how many are is told at once, elsewhere.
