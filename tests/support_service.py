@@ -94,7 +94,7 @@ class Station:
     def look(self) -> None:
         """Search the folder once, as every RESCAN seconds, and do all that follows from it."""
         self.service._lookout.scan_soon()
-        self.service._foreman.booking._held_until = 0.0  # which ends no later than a search begins
+        self.service._foreman.outages.try_again()  # no later than a search begins
         give_up = time.monotonic() + _PATIENCE
         while time.monotonic() < give_up:
             self.service._wake.clear()

@@ -33,6 +33,7 @@ from tapewatch.errors import (
 from tapewatch.ledger import Ledger
 from tapewatch.model import Content, Job, Kind, MeasureFrame, Report, State
 from tapewatch.service.booking import Booking
+from tapewatch.service.outages import Outages
 
 RESCAN = 1000.0  # seconds: longer than any test
 OBJECT = a_calibration("n/x.fits", object="M13")
@@ -46,6 +47,7 @@ class Office(NamedTuple):
     """A booking with its ledger, and the lines that it logs."""
 
     booking: Booking
+    outages: Outages
     ledger: Ledger
     log: list[EventDict]
 
@@ -72,7 +74,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
         take(ledger, OBJECT.frame, EVENING)
         for frame in BUILD.frames:
             take(ledger, frame)
-        yield Office(Booking(ledger, log, RESCAN), ledger, log_lines)
+        outages = Outages(ledger, log, RESCAN)
+        yield Office(Booking(ledger, log, outages), outages, ledger, log_lines)
 
 
 def report_of(office: Office) -> Report:
@@ -155,7 +158,7 @@ def test_a_file_cut_short_or_gone_is_to_be_looked_at_again(
 ) -> None:
     office.booking.fail(OBJECT, error, office.begin(OBJECT))
     assert office.booking.suspects == {"n/x.fits": str(error)}
-    assert not office.booking.may_start("n/x.fits")
+    assert not office.booking.may_start(OBJECT)
     assert office.state()[0] is State.SEEN
     assert office.log == []
 
@@ -163,7 +166,7 @@ def test_a_file_cut_short_or_gone_is_to_be_looked_at_again(
 def test_all_files_of_a_set_are_to_be_looked_at_where_one_is_cut_short(office: Office) -> None:
     office.booking.fail(BUILD, IncompleteFileError("cut short"), office.begin(BUILD))
     assert office.booking.suspects == dict.fromkeys(BIASES, "")
-    assert not office.booking.may_start(BUILD.master.id)
+    assert not office.booking.may_start(BUILD)
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -171,14 +174,15 @@ def test_a_full_disk_holds_all_work_and_counts_against_no_frame(office: Office, 
     office.booking.fail(job, NoSpaceError("3 % is free"), office.begin(job))
     office.booking.fail(job, NoSpaceError("2 % is free"), office.begin(job))
     assert office.tries(job) == 0
-    assert office.booking.held
-    assert office.booking.next_look() == pytest.approx(RESCAN, abs=60)
+    assert office.outages.holds()
+    assert not office.booking.may_start(OBJECT)
+    assert office.outages.next_look() == pytest.approx(RESCAN, abs=60)
     assert told(office.log) == [("service.degraded", "error")]
     assert office.log[0]["reason"] == "3 % is free"
 
 
 def test_the_first_product_after_a_full_disk_says_that_it_is_over(office: Office) -> None:
-    office.booking.degrade("3 % is free")
+    office.booking.fail(OBJECT, NoSpaceError("3 % is free"), office.begin(OBJECT))
     for _ in range(2):
         office.booking.succeed(OBJECT, report_of(office))
     assert [event for event, _ in told(office.log)] == [
@@ -218,8 +222,8 @@ def test_any_other_failure_is_tried_again_after_a_pause_and_given_up_at_the_thir
     pauses = []
     for _ in range(2):
         office.booking.fail(job, error, office.begin(job))
-        assert not office.booking.may_start(key)
-        assert office.booking.may_start("another.fits")
+        assert not office.booking.may_start(job)
+        assert office.booking.may_start(MeasureFrame(a_frame("another.fits")))
         pauses.append(office.booking.next_look() or 0.0)
     assert pauses == [pytest.approx(2, abs=1), pytest.approx(4, abs=1)]
     assert told(office.log) == [("job.retry", "warning")] * 2
@@ -257,11 +261,11 @@ def test_a_try_that_was_ended_for_our_stop_is_taken_back(office: Office, job: Jo
 def test_a_pause_that_is_over_is_forgotten(office: Office) -> None:
     office.booking.fail(OBJECT, MemoryError(), office.begin(OBJECT))
     office.booking._not_before = {"n/x.fits": time.monotonic() - 1}
-    assert office.booking.may_start("n/x.fits")
+    assert office.booking.may_start(OBJECT)
     # Once more the loop is told, for it may have ended after jobs were chosen.
     assert office.booking.next_look() == 0
     assert office.booking.next_look() is None
-    assert not office.booking.held
+    assert not office.outages
 
 
 def test_a_failure_of_a_frame_that_was_done_before_leaves_its_product(office: Office) -> None:

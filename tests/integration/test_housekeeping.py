@@ -46,7 +46,12 @@ class House(NamedTuple):
     def keep(self, plan: Plan, folder: str = "") -> None:
         """Note a plan and write the lists."""
         self.keeper.note(folder, plan)
-        self.keeper.write()
+        self.write()
+
+    def write(self) -> None:
+        """Write the lists of all folders that are outdated."""
+        for folder in self.keeper.outdated:
+            self.keeper.write(folder)
 
     def lists(self, folder: str = "") -> dict[str, list[str]]:
         """Read all lists of a folder."""
@@ -209,7 +214,7 @@ def test_products_made_since_the_plan_come_into_the_list(house: House) -> None:
     house.keep(Plan(sets=(a_set("wbias", "a.fits"),)))
     finish(house.ledger, a_frame("x.fits"), "wx.fits")
     house.keeper.touch("")
-    house.keeper.write()
+    house.write()
     assert house.lists() == {"wbias": ["a.fits"], "wobj": ["x.fits"]}
 
 

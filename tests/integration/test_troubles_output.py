@@ -105,6 +105,33 @@ def test_an_output_folder_in_trouble_is_waited_for(
         assert not list(at.output.rglob("*.part"))
 
 
+def test_a_folder_that_cannot_be_written_holds_nothing_but_its_own_work(tmp_path: Path) -> None:
+    folder, out = tmp_path / "night", tmp_path / "out"
+    write_calibrations(folder)
+    write_objects(folder / "east", "e.fits", "f.fits")
+    write_objects(folder / "north", "n.fits")
+    write_objects(folder / "west", "x.fits", "y.fits")
+    out.mkdir()
+    for name in ("east", "north"):
+        (out / name).write_text("somebody's notes")
+    with station(folder, OUTDIR=out) as at:
+        at.look()
+        at.look()
+        assert at.objects("west") == ["x.fits", "y.fits"]
+        assert {at.states()[f"west/{name}.fits"] for name in "xy"} == {"done"}
+        assert {at.states()[f"east/{name}.fits"] for name in "ef"} == {"waiting"}
+        assert (out / "wflatR.fits").exists()
+        assert at.events(*STATES_OF_HEALTH, "output.held") == ["service.degraded", "output.held"]
+        assert str(out / "east") in at.trouble()
+        assert str(out / "north") in at.trouble()
+        for name in ("east", "north"):
+            (out / name).unlink()
+        at.look()
+        assert at.objects("east") == ["e.fits", "f.fits"]
+        assert at.events(*STATES_OF_HEALTH) == ["service.degraded", "service.restored"]
+        assert at.trouble() == ""
+
+
 @contextmanager
 def a_night(folder: Path, **keys: object) -> Iterator[Station]:
     """Work on a folder until a night's frames are done."""

@@ -1,6 +1,6 @@
 """The queue of jobs: the most urgent first, one for each master or frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from hypothesis import given
@@ -11,11 +11,15 @@ from tapewatch.model import Job, Kind, MeasureFrame
 from tapewatch.service.queue import Queue, folder_of, key_of, urgency
 
 
-def always(_: str) -> bool:
+def always(_: Job) -> bool:
     return True
 
 
-def drained(queue: Queue, ready: Callable[[str], bool] = always) -> list[Job]:
+def _among(keys: Collection[str]) -> Callable[[Job], bool]:
+    return lambda job: key_of(job) in keys
+
+
+def drained(queue: Queue, ready: Callable[[Job], bool] = always) -> list[Job]:
     jobs = []
     while (job := queue.pop(ready)) is not None:
         jobs.append(job)
@@ -69,7 +73,7 @@ def test_a_job_that_was_taken_can_be_put_again() -> None:
 def test_what_is_not_ready_stays_for_later() -> None:
     queue = Queue()
     queue.put([BUILD, NEW, OLD])
-    assert queue.pop(lambda key: key == "old.fits") == OLD
+    assert queue.pop(lambda job: job == OLD) == OLD
     assert queue.pop(lambda _: False) is None
     assert len(queue) == 2
     assert drained(queue) == [BUILD, NEW]
@@ -108,8 +112,8 @@ class NaiveQueue:
     def drop_others(self, folder: str, keep: Callable[[Job], bool]) -> None:
         self.jobs = [one for one in self.jobs if folder_of(one) != folder or keep(one)]
 
-    def pop(self, ready: Callable[[str], bool]) -> Job | None:
-        found = sorted((one for one in self.jobs if ready(key_of(one))), key=urgency)[:1]
+    def pop(self, ready: Callable[[Job], bool]) -> Job | None:
+        found = sorted((one for one in self.jobs if ready(one)), key=urgency)[:1]
         for one in found:
             self.jobs.remove(one)
         return found[0] if found else None
@@ -155,7 +159,8 @@ def test_the_queue_does_as_a_sorted_list_would(steps: list[tuple[str, object]]) 
                 for job in jobs:
                     naive.put(job)
             case "pop", set(keys):
-                assert queue.pop(keys.__contains__) == naive.pop(keys.__contains__)
+                ready = _among(keys)
+                assert queue.pop(ready) == naive.pop(ready)
             case "drop", (str(folder), set(keys)):
 
                 def keep(job: Job, keys: set[object] = keys) -> bool:

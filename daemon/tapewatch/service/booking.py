@@ -10,6 +10,7 @@ from tapewatch.errors import (
     FatalError,
     IncompleteFileError,
     MasterLostError,
+    NoSpaceError,
     OutputError,
     RejectedError,
     TapewatchError,
@@ -19,12 +20,12 @@ from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import BuildMaster, CalibrateFrame, Job, MeasureFrame, Report, State
 from tapewatch.service import lines
-from tapewatch.service.queue import key_of
+from tapewatch.service.outages import Outages
+from tapewatch.service.queue import folder_of, key_of
 
 _PAUSE = 2.0  # seconds after a first failure, doubled with each
 
-OUTPUT_TROUBLE = "output_trouble"
-"""Note in the ledger: what is wrong with the output folder now."""
+_DISK = "a file with room to spare"  # of outages: what could not be written
 
 
 class Booking:
@@ -36,35 +37,34 @@ class Booking:
         Open for writing.
     log : Log
         Where each frame gets its line.
-    rescan : float
-        Seconds for which all work is held when the output disk is in trouble (RESCAN).
+    outages : Outages
+        What is held because the output folder, or a folder in it, cannot be written.
     """
 
-    def __init__(self, ledger: Ledger, log: Log, rescan: float) -> None:
+    def __init__(self, ledger: Ledger, log: Log, outages: Outages) -> None:
         self._ledger = ledger
         self._log = log
-        self._rescan = rescan
+        self._outages = outages
         self._not_before: dict[str, float] = {}  # by the monotonic clock, as the next
-        self._held_until = 0.0
-        self._degraded = False
         self.done: Counter[str] = Counter()
         """What has been done since the start, for the log's last line."""
         self.suspects: dict[str, str] = {}
         """Frames whose files should be looked at again, and what a worker said of them."""
 
-    def may_start(self, key: str) -> bool:
-        """Tell whether a job need not wait after a failure."""
-        return self._not_before.get(key, 0.0) <= time.monotonic()
+    def may_start(self, job: Job) -> bool:
+        """Tell whether a job need wait neither after a failure nor for its folder."""
+        paused = self._not_before.get(key_of(job), 0.0) > time.monotonic()
+        return not paused and not self.is_held(job)
 
-    @property
-    def held(self) -> bool:
-        """Whether all work is held for the sake of the output disk."""
-        return time.monotonic() < self._held_until
+    def is_held(self, job: Job) -> bool:
+        """Tell whether a job waits for its folder to be writable; to be measured it need not."""
+        reads_only = isinstance(job, MeasureFrame)
+        return not reads_only and self._outages.holds(products_of(folder_of(job)))
 
     def next_look(self) -> float | None:
-        """Seconds until something that was held can go on."""
+        """Seconds until something that failed is tried again."""
         now = time.monotonic()
-        times = [*self._not_before.values(), *([self._held_until] if self.held else [])]
+        times = list(self._not_before.values())
         # What is over by now is told once more: it may not have been when jobs were chosen.
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         return max(min(times) - now, 0.0) if times else None
@@ -128,7 +128,8 @@ class Booking:
         for reason in report.advice:
             self._log.info("quality.advice", **lines.named(job), reason=reason)
         if not isinstance(job, MeasureFrame):  # which writes nothing
-            self.restore()
+            self._outages.end(_DISK)
+            self._outages.end(products_of(folder_of(job)))
 
     def fail(self, job: Job, error: BaseException, tries: int) -> None:
         """Book a job that failed.
@@ -152,7 +153,7 @@ class Booking:
             raise error
         if isinstance(error, OutputError):
             self.take_back(job)
-            self.degrade(reason)
+            self._hold(job, error, reason)
         elif isinstance(error, MasterLostError):
             self.take_back(job)
             self._ledger.forget_master(error.master_id)
@@ -180,26 +181,13 @@ class Booking:
         else:
             self._ledger.take_back(job.frame.path)
 
-    def degrade(self, reason: str) -> None:
-        """Hold all work until the next scan, and say why, once.
-
-        Parameters
-        ----------
-        reason : str
-            What is wrong with the output folder.
-        """
-        self._held_until = time.monotonic() + self._rescan
-        if not self._degraded:
-            self._degraded = True
-            self._ledger.set_note(OUTPUT_TROUBLE, reason)
-            self._log.error("service.degraded", reason=reason)
-
-    def restore(self) -> None:
-        """Say that the trouble with the output folder is over, where there was any."""
-        if self._degraded:
-            self._degraded = False
-            self._ledger.set_note(OUTPUT_TROUBLE, "")
-            self._log.info("service.restored")
+    def _hold(self, job: Job, error: OutputError, reason: str) -> None:
+        """Hold the work of the job's folder, or all where the disk has no room for any."""
+        if isinstance(error, NoSpaceError):
+            self._outages.begin(_DISK, reason)
+        else:
+            products = products_of(folder_of(job))
+            self._outages.begin(products, reason, holds=products)
 
     def _suspect(self, job: Job, reason: str) -> None:
         """Have the files of a job looked at again: one was cut short, or is gone."""
@@ -219,6 +207,22 @@ class Booking:
         self._ledger.set_verdicts([(job.frame.path, state, reason)])
         tell = self._log.error if state is State.FAILED else self._log.warning
         tell(f"frame.{state}", file=job.frame.path, reason=reason)
+
+
+def products_of(folder: str) -> str:
+    """Name what outages of a folder hold.
+
+    Parameters
+    ----------
+    folder : str
+        Relative to the watched folder.
+
+    Returns
+    -------
+    str
+        The same for all of its masters and products.
+    """
+    return f"products of {folder}"
 
 
 def reason_of(error: BaseException) -> str:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
-from tapewatch.errors import MasterLostError, OutputError
+from tapewatch.errors import MasterLostError, NoSpaceError, OutputError
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import BuildMaster, CalibrateFrame, Job
@@ -11,6 +12,7 @@ from tapewatch.parameters import Parameters
 from tapewatch.service.booking import Booking, reason_of
 from tapewatch.service.crew import Crew
 from tapewatch.service.housekeeping import Housekeeping
+from tapewatch.service.outages import EVERYTHING, Outages
 from tapewatch.service.planner import Planner
 from tapewatch.service.queue import Queue, folder_of
 from tapewatch.service.telling import Telling
@@ -50,12 +52,12 @@ class Foreman:
         self._log = log
         self._telling = Telling(log)
         self._housekeeping = Housekeeping(parameters.output, ledger, log)
-        self.booking = Booking(ledger, log, parameters.rescan)
+        self.outages = Outages(ledger, log, parameters.rescan)
+        self.booking = Booking(ledger, log, self.outages)
         self._queue = Queue()
         self.planner = Planner(
             parameters, ledger, self._telling, self._queue, self._housekeeping, self._crew.has
         )
-        self._hindered: set[Callable[[], object]] = set()  # what the output folder did not allow
         self._littered: set[str] = set()
         self._tidied = 0.0
 
@@ -63,13 +65,18 @@ class Foreman:
     def working(self) -> bool:
         """Whether anything is being done, or could be now or after a pause."""
         return bool(self._crew or self.planner.put_off) or (
-            bool(self._queue) and not self.booking.held
+            not self.outages.holds()
+            and self._queue.has_any(lambda job: not self.booking.is_held(job))
         )
 
     def next_look(self) -> float | None:
         """When time alone will change what can be done, seconds since 1970."""
         times = [self.planner.next_look()]
-        waits = (self.booking.next_look(), self._crew.next_deadline())
+        waits = (
+            self.booking.next_look(),
+            self.outages.next_look(),
+            self._crew.next_deadline(),
+        )
         times += [time.time() + seconds for seconds in waits if seconds is not None]
         return min((one for one in times if one is not None), default=None)
 
@@ -94,11 +101,11 @@ class Foreman:
         set of str
             Paths of the frames to be planned anew, for they have to be made again.
         """
-        return self._with_output(self._housekeeping.forget_lost)
+        return self._with_output("what was made is looked for", self._housekeeping.forget_lost)
 
     def clear_up(self) -> None:
         """Remove provisional products that are not valid any more; at start, before any work."""
-        self._with_output(self._housekeeping.clear_up)
+        self._with_output("provisional products", self._housekeeping.clear_up)
 
     def tidy(self, *, finish: bool) -> None:
         """Write lists, and say anew what waiting frames wait for: when idle, or now and then.
@@ -113,7 +120,7 @@ class Foreman:
         self.planner.renew_reasons(finish=finish)
         if not self.working:
             self._telling.waiting()
-        self._with_output(self._housekeeping.write)
+        self._write_lists()
         self._tidied = time.monotonic()
 
     def choose(self) -> list[tuple[Job, int]]:
@@ -125,7 +132,7 @@ class Foreman:
             Each with the number of its try, to be handed out when the ledger has it on disk.
         """
         chosen: list[tuple[Job, int]] = []
-        while len(chosen) < self._crew.places and not self.booking.held:
+        while len(chosen) < self._crew.places and not self.outages.holds():
             job = self._queue.pop(self.booking.may_start)
             if job is None:
                 break
@@ -182,17 +189,24 @@ class Foreman:
         frames = (self._ledger.calibration_frames(folder) for folder in folders)
         return {one.frame.path for found in frames for one in found}
 
-    def _with_output(self, action: Callable[[], set[str] | None]) -> set[str]:
+    def _write_lists(self) -> None:
+        """Write the lists and plain names of each folder that can be written."""
+        for folder in self._housekeeping.outdated:
+            undone = f"lists of {folder}"
+            if not self.outages.holds(undone):
+                self._with_output(undone, partial(self._housekeeping.write, folder), holds=undone)
+
+    def _with_output(
+        self, doing: str, action: Callable[[], set[str] | None], holds: str = EVERYTHING
+    ) -> set[str]:
         """Do what needs the output folder; a full or vanished disk is told, not fatal."""
         try:
             found = action()
         except (OSError, OutputError) as error:
-            self._hindered.add(action)
-            self.booking.degrade(reason_of(error))
+            everything = isinstance(error, NoSpaceError)
+            self.outages.begin(doing, reason_of(error), EVERYTHING if everything else holds)
             return set()
-        if self._hindered == {action}:
-            self.booking.restore()
-        self._hindered.discard(action)
+        self.outages.end(doing)
         return found or set()
 
     def stop(self, grace: float) -> None:
@@ -207,4 +221,4 @@ class Foreman:
         self.planner.plan(self.collect())
         for job in self._crew.abandon():
             self.booking.take_back(job)
-        self._with_output(self._housekeeping.write)
+        self._write_lists()

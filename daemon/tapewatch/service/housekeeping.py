@@ -126,31 +126,40 @@ class Housekeeping:
                     file.unlink(missing_ok=True)
                     self._log.info("product.superseded", file=path)
 
-    def write(self) -> None:
-        """Give the plain names and write the lists of all folders in which something was done.
+    @property
+    def outdated(self) -> list[str]:
+        """Folders in which something was done since their lists were written."""
+        return sorted(self._outdated)
+
+    def write(self, folder: str) -> None:
+        """Give the plain names and write the lists of a folder.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to the watched folder.
 
         Raises
         ------
-        OutputError
+        OutputError, OSError
             The system cannot write; the next call does the rest.
         """
-        self._remove_provisional(self._outdated, unknown=False)
-        for folder in sorted(self._outdated):
-            if folder in self._plans:
-                self._publish(folder, self._plans[folder])
-            objects = self._ledger.finished_objects(folder)
-            for path in (_path(folder, name) for name in objects if not suits_list(name)):
-                if path not in self._told:
-                    self._told.add(path)
-                    reason = "left out of wobj.list: TAPE cuts names at blanks and #"
-                    self._log.warning("list.name_unfit", file=path, reason=reason)
-            lists = {
-                **self._lists.get(folder, {}),
-                "wobj": objects,
-                "others": self._ledger.others(folder),
-            }
-            write_lists(self._output / folder, lists, "list")
-            self._outdated.discard(folder)
+        self._remove_provisional([folder], unknown=False)
+        if folder in self._plans:
+            self._publish(folder, self._plans[folder])
+        objects = self._ledger.finished_objects(folder)
+        for path in (_path(folder, name) for name in objects if not suits_list(name)):
+            if path not in self._told:
+                self._told.add(path)
+                reason = "left out of wobj.list: TAPE cuts names at blanks and #"
+                self._log.warning("list.name_unfit", file=path, reason=reason)
+        lists = {
+            **self._lists.get(folder, {}),
+            "wobj": objects,
+            "others": self._ledger.others(folder),
+        }
+        write_lists(self._output / folder, lists, "list")
+        self._outdated.discard(folder)
 
     def _is_there(self, path: str) -> bool:
         return (self._output / path).exists()

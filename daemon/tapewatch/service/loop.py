@@ -24,7 +24,6 @@ from tapewatch.errors import (
 from tapewatch.log import SCHEMA, configure
 from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
-from tapewatch.service.booking import OUTPUT_TROUBLE
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.intake import Intake
@@ -32,6 +31,7 @@ from tapewatch.service.keepsake import Keepsake
 from tapewatch.service.lifeline import Lifeline
 from tapewatch.service.lookout import TROUBLE, Lookout
 from tapewatch.service.marks import Marks
+from tapewatch.service.outages import OUTPUT_TROUBLE
 from tapewatch.service.outputs import folders_of, remove_unfinished
 from tapewatch.service.restoration import Restoration
 from tapewatch.service.statefile import StateFile
@@ -66,6 +66,7 @@ class Service:
         self._next_parameters: Parameters | None = None
         self._wake = threading.Event()
         self._started = False  # with these parameters
+        self._term = ""
         self._stopping = False
 
     def run(self) -> int:
@@ -233,7 +234,7 @@ class Service:
         self._log.info("service.stopped", **done, **({"reason": reason} if reason else {}))
         if not self._once:
             return 0
-        return int(self._foreman.booking.held or State.FAILED in counts)
+        return int(bool(self._foreman.outages) or State.FAILED in counts)
 
     @property
     def _finishing(self) -> bool:

@@ -72,6 +72,20 @@ class Queue:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    def has_any(self, wanted: Callable[[Job], bool]) -> bool:
+        """Tell whether there is a job of some kind.
+
+        Parameters
+        ----------
+        wanted : callable
+            Tells it of a job.
+
+        Returns
+        -------
+        bool
+        """
+        return any(wanted(job) for job in self._jobs.values())
+
     def put(self, jobs: Iterable[Job]) -> None:
         """Add jobs; each takes the place of an earlier one about the same thing.
 
@@ -113,13 +127,13 @@ class Queue:
         for key in [key for key in self._of_folder[folder] if not keep(self._jobs[key])]:
             self.drop(key, folder)
 
-    def pop(self, ready: Callable[[str], bool]) -> Job | None:
+    def pop(self, ready: Callable[[Job], bool]) -> Job | None:
         """Take the most urgent job that can be started.
 
         Parameters
         ----------
         ready : callable
-            Tells of a key whether its job can be started now.
+            Tells of a job whether it can be started now.
 
         Returns
         -------
@@ -133,7 +147,7 @@ class Queue:
             _, _, key, job = entry
             if self._jobs.get(key) is not job:
                 continue  # replaced or dropped since
-            if ready(key):
+            if ready(job):
                 found = job
                 self.drop(key, folder_of(job))
             else:
