@@ -1,12 +1,16 @@
 """A folder that is watched, with what tapewatch's intake makes of the files in it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from structlog.typing import EventDict
 
 from support_ledger import captured_log, parameters
+from support_service import done
+from tapewatch.fitsfile.inspection import inspect
 from tapewatch.ledger import FrameRecord, Ledger
+from tapewatch.service.inspector import Inspector
 from tapewatch.service.intake import Intake
 
 AGES = 1000  # seconds: longer than any test
@@ -25,9 +29,9 @@ class Camera:
         """Start the intake, anew, with these keys of tape.par."""
         self.keys = {"SETTLE": 0, "STALL": AGES, **self.keys, **keys}
         log, self.lines = captured_log()
-        return Intake(
-            parameters(self.folder, **self.keys), self.ledger, log, local=local, patient=patient
-        )
+        inspector = Inspector(partial(done, inspect), lambda: None)
+        read = parameters(self.folder, **self.keys)
+        return Intake(read, self.ledger, log, inspector, local=local, patient=patient)
 
     def frame(self, path: str) -> FrameRecord:
         """Give what the ledger holds of a frame."""

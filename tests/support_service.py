@@ -2,10 +2,11 @@
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 from unittest.mock import patch
 
 from structlog.typing import EventDict
@@ -13,6 +14,7 @@ from structlog.typing import EventDict
 from support_frames import write_raw, write_set
 from support_ledger import captured_log, parameters
 from tapewatch.errors import TapewatchError
+from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.jobs.perform import perform
 from tapewatch.ledger import Ledger
 from tapewatch.model import Job, Report, Workplace
@@ -21,6 +23,8 @@ from tapewatch.service.claim import claim
 from tapewatch.service.loop import Service
 from tapewatch.service.statefile import StateFile
 from tapewatch.whereabouts import find
+
+Result = TypeVar("Result")
 
 # No time passes between the turns of a test: what waits for time has to be asked for.
 KEYS = {
@@ -48,6 +52,16 @@ def write_objects(folder: Path, *names: str) -> None:
         write_raw(folder / name, level, DATE_OBS=f"2026-03-25T18:0{number}:00")
 
 
+def done(function: Callable[..., Result], *arguments: object) -> Future[Result]:
+    """Call a function at once; give what became of it as a worker would."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(function(*arguments))
+    except (TapewatchError, OSError) as error:
+        future.set_exception(error)
+    return future
+
+
 class _Workers:
     """Does each job the moment it is handed out, and lets the loop find it done."""
 
@@ -59,12 +73,11 @@ class _Workers:
 
     def start(self, job: Job, attempt: str) -> Future[Report]:
         """Do a job."""
-        future: Future[Report] = Future()
-        try:
-            future.set_result(perform(job, self._place, attempt))
-        except (TapewatchError, OSError) as error:
-            future.set_exception(error)
-        return future
+        return done(perform, job, self._place, attempt)
+
+    def inspect(self, path: Path) -> Future[Inspection]:
+        """Look into a file."""
+        return done(inspect, path)
 
     def warm_up(self) -> None:
         """Be there."""

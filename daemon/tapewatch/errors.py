@@ -28,6 +28,14 @@ class IncompleteFileError(RetriableError):
     """
 
 
+class StillPackedError(RetriableError):
+    """What is in a compressed file is known only when all of it has been unpacked."""
+
+
+class BeingUnpackedError(RetriableError):
+    """A file is being unpacked elsewhere: ask again when that is done."""
+
+
 class OutputError(RetriableError):
     """The output folder cannot be written for now: all work is held, and no frame is blamed."""
 

@@ -11,12 +11,15 @@ import resource
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from tapewatch import forkserver
+from tapewatch.errors import TapewatchError
+from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.model import BuildMaster, Job, Report, Workplace
 
 # A frame takes tens of milliseconds; a job that takes this much longer hangs.
@@ -27,6 +30,9 @@ _LONGEST = 3600.0
 # Most that jobs were measured to take: 56 bytes a pixel, 94 with COSMIC, the masters kept included.
 _MEMORY = 1 << 30  # bytes
 _MEMORY_PER_PIXEL = 64  # bytes, and as many again to look for cosmic rays
+UNPACKING_PATIENCE = 900.0
+"""Seconds after which to unpack a file counts as hanging: bzip2 makes ten megabytes a second."""
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -45,12 +51,8 @@ class Workers:
         self.count = count
         self._place = place
         forkserver.start()
-        self._pool = self._new_pool()
-
-    def _new_pool(self) -> ProcessPool:
-        return ProcessPool(
-            max_workers=self.count, initializer=_prepare_worker, context=forkserver.CONTEXT
-        )
+        self._pool = _new_pool(count)
+        self._unpacking: ProcessPool | None = None  # one process; until it is wanted none
 
     def start(self, job: Job, attempt: str) -> Future[Report]:
         """Hand a job to the next free worker.
@@ -70,9 +72,29 @@ class Workers:
             ends the worker.
         """
         if not self._pool.active:
-            self.stop()
-            self._pool = self._new_pool()
+            _end(self._pool)
+            self._pool = _new_pool(self.count)
         future: Future[Report] = self._pool.schedule(_perform, args=(job, self._place, attempt))
+        return future
+
+    def inspect(self, path: Path) -> Future[Inspection]:
+        """Have a file unpacked and looked into, one after the other, beside all jobs.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        Future of Inspection
+            Fails as that of a job.
+        """
+        if self._unpacking is None or not self._unpacking.active:
+            if self._unpacking is not None:
+                _end(self._unpacking)
+            self._unpacking = _new_pool(1)
+        future: Future[Inspection] = self._unpacking.schedule(_inspect, args=(path,))
         return future
 
     def warm_up(self) -> None:
@@ -82,8 +104,18 @@ class Workers:
 
     def stop(self) -> None:
         """End all workers at once; a job that runs leaves nothing but a temporary file."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble types its other methods
-        self._pool.join()
+        for pool in (self._pool, self._unpacking):
+            if pool is not None:
+                _end(pool)
+
+
+def _new_pool(count: int) -> ProcessPool:
+    return ProcessPool(max_workers=count, initializer=_prepare_worker, context=forkserver.CONTEXT)
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble types its other methods
+    pool.join()
 
 
 def timeout_of(job: Job) -> float:
@@ -153,6 +185,32 @@ def bounded_memory(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def reason_of(error: BaseException) -> str:
+    """Put into words for the log why a job failed.
+
+    Parameters
+    ----------
+    error : BaseException
+        What it raised, or what became of its worker.
+
+    Returns
+    -------
+    str
+        The message; with the type where it was none that we expected.
+    """
+    if isinstance(error, ProcessExpired):
+        return f"its worker process died (exit code {error.exitcode})"
+    if isinstance(error, BrokenProcessPool):
+        return "its worker process died"
+    if isinstance(error, MemoryError):
+        return f"MemoryError: it asks for more than a frame of its size may take {error}".rstrip()
+    if isinstance(error, TimeoutError) and not error.args:  # not the system's
+        return "it took too long and was ended"
+    if isinstance(error, TapewatchError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
 def _pixels_of(job: Job) -> int:
     """Count the pixels of one frame of a job."""
     frame = job.frames[0] if isinstance(job, BuildMaster) else job.frame
@@ -178,6 +236,12 @@ def _perform(job: Job, place: Workplace, attempt: str) -> Report:
 
     with bounded_memory(memory_of(job, place)):
         return perform(job, place, attempt)
+
+
+def _inspect(path: Path) -> Inspection:
+    """Look into a file, in a process of its own."""
+    with bounded_memory(_MEMORY):
+        return inspect(path)
 
 
 def _nothing() -> None:

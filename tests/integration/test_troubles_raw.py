@@ -18,7 +18,7 @@ from tapewatch.errors import FatalError
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.ledger import Ledger
 from tapewatch.model import State
-from tapewatch.service import intake as intake_module
+from tapewatch.service import inspector as inspector_module
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -93,12 +93,12 @@ def test_a_settling_file_that_becomes_a_link_keeps_once_from_nothing(tmp_path: P
 
 
 def refuse_to_open(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    def fail(path: Path) -> Inspection:
+    def fail(path: Path, *, unpack: bool) -> Inspection:
         if path.name == name:
             raise PermissionError(13, "The camera has it locked", str(path))
-        return inspect(path)
+        return inspect(path, unpack=unpack)
 
-    monkeypatch.setattr(intake_module, "inspect", fail)
+    monkeypatch.setattr(inspector_module, "inspect", fail)
 
 
 def test_a_raw_frame_that_cannot_be_opened_for_a_moment_is_taken_later(
@@ -117,7 +117,7 @@ def test_a_raw_frame_that_cannot_be_opened_for_a_moment_is_taken_later(
     moment = intake.next_look()
     assert moment is not None
     assert moment == pytest.approx(time.time(), abs=1)
-    monkeypatch.setattr(intake_module, "inspect", inspect)
+    monkeypatch.setattr(inspector_module, "inspect", inspect)
     assert intake.reconcile() == {"x.fits"}
     assert camera.states() == {"x.fits": "seen", "y.fits": "seen"}
     assert intake.unsettled == 0
@@ -135,7 +135,7 @@ def test_once_ends_in_spite_of_a_raw_frame_that_cannot_be_opened(
     assert line["file"] == "x.fits"
     assert "The camera has it locked" in line["reason"]
     assert (tmp_path / "wobj.list").read_text() == "y.fits\n"
-    monkeypatch.setattr(intake_module, "inspect", inspect)
+    monkeypatch.setattr(inspector_module, "inspect", inspect)
     assert work_once(tmp_path)[0] == 0
     assert (tmp_path / "wobj.list").read_text() == "x.fits\ny.fits\n"
 

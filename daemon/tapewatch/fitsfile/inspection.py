@@ -1,9 +1,9 @@
 """What a raw frame is, by its headers alone: all that the daemon's own process needs to know."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tapewatch.errors import StillPackedError
 from tapewatch.fitsfile import spool
 from tapewatch.fitsfile.files import identity_of, reader, regular_file
 from tapewatch.fitsfile.image import find_images, up_to_image
@@ -55,13 +55,15 @@ class Inspection:
         return self.shapes[0]
 
 
-def inspect(path: Path) -> Inspection:
+def inspect(path: Path, *, unpack: bool = True) -> Inspection:
     """Find out what a file is, without reading its pixels.
 
     Parameters
     ----------
     path : Path
         The file.
+    unpack : bool
+        Unpack all of a gzip or bzip2 file where need be, which may take minutes.
 
     Returns
     -------
@@ -69,6 +71,8 @@ def inspect(path: Path) -> Inspection:
 
     Raises
     ------
+    StillPackedError
+        All of it has to be unpacked, and that was not wanted.
     IncompleteFileError
         Shorter than its headers say.
     RejectedError
@@ -80,7 +84,7 @@ def inspect(path: Path) -> Inspection:
         read_at = reader(descriptor)
         packing = spool.packing(read_at(0, spool.MARK))
         if packing:
-            hdus = _packed_hdus(descriptor, packing)
+            hdus = _packed_hdus(descriptor, packing, unpack=unpack)
         else:
             hdus = read_layout(read_at, status.st_size)
         found = find_images(hdus)
@@ -98,17 +102,26 @@ def inspect(path: Path) -> Inspection:
         )
 
 
-def _packed_hdus(descriptor: int, packing: str) -> tuple[Hdu, ...]:
-    """Unpack headers as far as the primary image; where there is none, all of them.
+def _packed_hdus(descriptor: int, packing: str, *, unpack: bool) -> tuple[Hdu, ...]:
+    try:
+        return _first_hdus(descriptor, packing)
+    except StillPackedError:
+        if not unpack:
+            raise
+    return spool.packed_layout(descriptor, packing)
 
-    What follows an image in an extension is known only when its pixels have been unpacked.
+
+def _first_hdus(descriptor: int, packing: str) -> tuple[Hdu, ...]:
+    """Unpack headers as far as the primary image; what follows it is of no concern.
+
+    What follows an image in an extension is, and known only when its pixels have been unpacked.
     """
     with spool.unpacked_headers(descriptor, packing) as read_unpacked:
         hdus = up_to_image(read_unpacked)
-    if len(hdus) == 1 or not hdus[-1].is_image:
-        return hdus
-    with spool.unpacked(descriptor, packing) as unpacked:
-        return read_layout(reader(unpacked), os.fstat(unpacked).st_size)
+    spool.refuse_bomb(descriptor, hdus[-1].end)
+    if len(hdus) > 1 and hdus[-1].is_image:
+        raise StillPackedError("its image is in an extension, which others may follow")
+    return hdus
 
 
 def _ends_in_zeros(read_at: ReadAt, image: Hdu) -> bool:

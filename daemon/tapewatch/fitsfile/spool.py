@@ -1,7 +1,8 @@
 """Compressed files, unpacked once into an anonymous temporary file that is then read in strips.
 
 The temporary file has no name, so that nothing is left behind whatever happens. No more is unpacked
-than the headers found on the way imply, and no more than `MAX_UNPACKED`: a bomb is refused.
+than the headers found on the way imply, no more than `MAX_UNPACKED`, and of a file that makes more
+of its bytes than pixels do no more than `HARMLESS`: a bomb is refused.
 """
 
 import bz2
@@ -12,16 +13,23 @@ import tempfile
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-from tapewatch.errors import IncompleteFileError, RejectedError
-from tapewatch.fitsfile.files import output_errors, write_all
+from tapewatch.errors import (
+    IncompleteFileError,
+    RejectedError,
+    RetriableError,
+    StillPackedError,
+)
+from tapewatch.fitsfile.files import write_all
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, scan_hdus
 
 MARK = 4  # first bytes of a file, which tell how it is compressed
 MAX_UNPACKED = 2**32
 MAX_HEADERS = 64 * BLOCK
+# Pixels shrink to a half or a quarter, mere zeros to a thousandth (gzip) or far less (bzip2).
+_LIKELY = 200
+HARMLESS = 2**28
 
 _CHUNK = 2**20
 _Stream = gzip.GzipFile | bz2.BZ2File
@@ -31,29 +39,56 @@ _UNKNOWN = {b"\x1f\x9d": "compress (.Z)", b"PK\x03\x04": "zip", b"7z\xbc\xaf": "
 class _Unpacking:
     """Reads forward through a compressed stream and keeps what it has unpacked in a file."""
 
-    def __init__(self, stream: _Stream, spool: int, limit: int) -> None:
+    def __init__(self, stream: _Stream, spool: int) -> None:
         self._stream = stream
-        self._limit = limit
         self.spool = spool
         self.size = 0
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Give bytes as of the unpacked file; fewer where it ends or the limit is reached."""
-        if offset >= self._limit:
-            raise RejectedError(f"no image in the first {self._limit:,} bytes unpacked")
-        self.extend(min(offset + size, self._limit))
+        """Give bytes as of the unpacked file; fewer where it ends."""
+        self.extend(offset + size)
         return os.pread(self.spool, size, offset)
 
     def extend(self, size: int) -> None:
         """Unpack until so many bytes are there, or the stream ends."""
-        if size > self._limit:
-            raise RejectedError(f"{size:,} bytes when unpacked, more than {self._limit:,}")
         while self.size < size:
             data = _read(self._stream, min(_CHUNK, size - self.size))
             if not data:
                 return
-            write_all(self.spool, data)
+            _keep(self.spool, data)
             self.size += len(data)
+
+
+class _Skimming:
+    """Reads forward through a compressed stream, and keeps nothing of what it has left behind."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self.place = 0
+        """Of the first byte ahead; it never goes back."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Go on to a place, and give bytes there; fewer where the stream ends."""
+        self.skip_to(offset)
+        while len(self._ahead) < size:
+            more = _read(self._stream, size - len(self._ahead))
+            if not more:
+                break
+            self._ahead += more
+        return self._ahead[:size]
+
+    def skip_to(self, offset: int) -> None:
+        """Go on to a place, or to the end of the stream where that comes before."""
+        while (missing := offset - self.place - len(self._ahead)) > 0:
+            more = _read(self._stream, min(_CHUNK, missing))
+            if not more:
+                break
+            self.place += len(self._ahead)
+            self._ahead = more
+        passed = min(offset - self.place, len(self._ahead))
+        self._ahead = self._ahead[passed:]
+        self.place += passed
 
 
 def packing(start: bytes) -> str:
@@ -84,6 +119,26 @@ def packing(start: bytes) -> str:
     return ""
 
 
+def refuse_bomb(descriptor: int, size: int) -> None:
+    """Refuse to make more of a file than a camera's pixels can have been packed into.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the compressed file.
+    size : int
+        Bytes that its headers promise.
+
+    Raises
+    ------
+    RejectedError
+        They are too many.
+    """
+    limit = min(MAX_UNPACKED, max(HARMLESS, _LIKELY * os.fstat(descriptor).st_size))
+    if size > limit:
+        raise RejectedError(f"{size:,} bytes when unpacked, more than {limit:,}")
+
+
 @contextmanager
 def unpacked(descriptor: int, kind: str) -> Iterator[int]:
     """Unpack a whole file.
@@ -106,17 +161,53 @@ def unpacked(descriptor: int, kind: str) -> Iterator[int]:
         It ends too early: within the compressed data or within the FITS file.
     RejectedError
         Damaged, not FITS, or far greater than any frame.
-    NoSpaceError
-        The folder for temporary files is full.
+    RetriableError
+        The folder for temporary files cannot be written.
     """
-    with _unpacking(descriptor, kind, MAX_UNPACKED) as unpacking:
+    with _stream(descriptor, kind) as stream, _temporary() as file:
+        unpacking = _Unpacking(stream, file)
         for hdu in scan_hdus(unpacking.read_at):
+            refuse_bomb(descriptor, hdu.end)
             unpacking.extend(hdu.end)
             if unpacking.size < hdu.end:
                 raise IncompleteFileError(
                     f"incomplete: {unpacking.size:,} of {hdu.end:,} bytes when unpacked"
                 )
         yield unpacking.spool
+
+
+def packed_layout(descriptor: int, kind: str) -> tuple[Hdu, ...]:
+    """Read the structure of a whole file, unpacking all of it and keeping only headers.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the compressed file.
+    kind : str
+        What `packing` said.
+
+    Returns
+    -------
+    tuple of Hdu
+        As of the unpacked file.
+
+    Raises
+    ------
+    IncompleteFileError, RejectedError
+        As `unpacked`.
+    """
+    hdus = []
+    with _stream(descriptor, kind) as stream:
+        skimming = _Skimming(stream)
+        for hdu in scan_hdus(skimming.read_at):
+            refuse_bomb(descriptor, hdu.end)
+            skimming.skip_to(hdu.end)
+            if skimming.place < hdu.end:
+                raise IncompleteFileError(
+                    f"incomplete: {skimming.place:,} of {hdu.end:,} bytes when unpacked"
+                )
+            hdus.append(hdu)
+    return tuple(hdus)
 
 
 @contextmanager
@@ -133,15 +224,24 @@ def unpacked_headers(descriptor: int, kind: str) -> Iterator[ReadAt]:
     Yields
     ------
     callable
-        ``read_at(offset, size)``; nothing beyond `MAX_HEADERS` bytes is unpacked.
+        ``read_at(offset, size)``, for offsets that do not go back; nothing is written anywhere.
 
     Raises
     ------
+    StillPackedError
+        What is asked for lies beyond `MAX_HEADERS` bytes.
     IncompleteFileError, RejectedError
         As `unpacked`.
     """
-    with _unpacking(descriptor, kind, MAX_HEADERS) as unpacking:
-        yield unpacking.read_at
+    with _stream(descriptor, kind) as stream:
+        skimming = _Skimming(stream)
+
+        def read_at(offset: int, size: int) -> bytes:
+            if offset >= MAX_HEADERS:
+                raise StillPackedError(f"no image in the first {MAX_HEADERS:,} bytes unpacked")
+            return skimming.read_at(offset, size)
+
+        yield read_at
 
 
 @contextmanager
@@ -167,11 +267,10 @@ def untiled(descriptor: int, hdus: Mapping[int, Hdu]) -> Iterator[int]:
         Damaged, or greater than any frame.
     """
     size = sum(math.prod(hdu.shape) * abs(hdu.bitpix) // 8 for hdu in hdus.values())
-    if size > MAX_UNPACKED:
-        raise RejectedError(f"{size:,} bytes when unpacked, more than {MAX_UNPACKED:,}")
+    refuse_bomb(descriptor, size)
     with _temporary() as spool:
         for index in hdus:
-            write_all(spool, _untile(descriptor, index))
+            _keep(spool, _untile(descriptor, index))
         yield spool
 
 
@@ -201,24 +300,42 @@ def _untile(descriptor: int, index: int) -> memoryview:
 
 
 @contextmanager
-def _unpacking(descriptor: int, kind: str, limit: int) -> Iterator[_Unpacking]:
+def _stream(descriptor: int, kind: str) -> Iterator[_Stream]:
+    """Open a compressed file at its beginning."""
     with (
         os.fdopen(os.dup(descriptor), "rb") as file,
         gzip.GzipFile(fileobj=file) if kind == "gzip" else bz2.BZ2File(file) as stream,
-        _temporary() as spool,
     ):
         file.seek(0)
-        yield _Unpacking(stream, spool, limit)
+        yield stream
 
 
 @contextmanager
 def _temporary() -> Iterator[int]:
-    """Open a file without a name."""
-    with (
-        output_errors(Path(tempfile.gettempdir())),
-        tempfile.TemporaryFile(prefix="tapewatch-", buffering=0) as file,
-    ):
+    """Open a file without a name.
+
+    That it cannot be written costs the one frame tries: other frames need no such file.
+    """
+    with ExitStack() as stack:
+        with _spool_errors():
+            file = stack.enter_context(tempfile.TemporaryFile(prefix="tapewatch-", buffering=0))
         yield file.fileno()
+
+
+def _keep(spool: int, data: bytes | memoryview) -> None:
+    with _spool_errors():
+        write_all(spool, data)
+
+
+@contextmanager
+def _spool_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or "any folder for temporary files"
+        raise RetriableError(
+            f"it cannot be unpacked in {folder} (TMPDIR): {error.strerror}"
+        ) from error
 
 
 def _read(stream: _Stream, size: int) -> bytes:

@@ -2,9 +2,6 @@
 
 import time
 from collections import Counter
-from concurrent.futures.process import BrokenProcessPool
-
-from pebble import ProcessExpired
 
 from tapewatch.errors import (
     FatalError,
@@ -13,7 +10,6 @@ from tapewatch.errors import (
     NoSpaceError,
     OutputError,
     RejectedError,
-    TapewatchError,
 )
 from tapewatch.facts import TRIES
 from tapewatch.ledger import Ledger
@@ -22,6 +18,7 @@ from tapewatch.model import BuildMaster, CalibrateFrame, Job, MeasureFrame, Repo
 from tapewatch.service import lines
 from tapewatch.service.outages import Outages
 from tapewatch.service.queue import folder_of, key_of
+from tapewatch.workers import reason_of
 
 _PAUSE = 2.0  # seconds after a first failure, doubled with each
 
@@ -223,29 +220,3 @@ def products_of(folder: str) -> str:
         The same for all of its masters and products.
     """
     return f"products of {folder}"
-
-
-def reason_of(error: BaseException) -> str:
-    """Put an error into words for the log.
-
-    Parameters
-    ----------
-    error : BaseException
-        What was raised.
-
-    Returns
-    -------
-    str
-        The message; with the type where it was none that we expected.
-    """
-    if isinstance(error, ProcessExpired):
-        return f"its worker process died (exit code {error.exitcode})"
-    if isinstance(error, BrokenProcessPool):
-        return "its worker process died"
-    if isinstance(error, MemoryError):
-        return f"MemoryError: it asks for more than a frame of its size may take {error}".rstrip()
-    if isinstance(error, TimeoutError) and not error.args:  # not the system's
-        return "it took too long and was ended"
-    if isinstance(error, TapewatchError | OSError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

@@ -9,14 +9,14 @@ from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import BuildMaster, CalibrateFrame, Job
 from tapewatch.parameters import Parameters
-from tapewatch.service.booking import Booking, reason_of
+from tapewatch.service.booking import Booking
 from tapewatch.service.crew import Crew
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.outages import EVERYTHING, Outages
 from tapewatch.service.planner import Planner
 from tapewatch.service.queue import Queue, folder_of
 from tapewatch.service.telling import Telling
-from tapewatch.workers import Workers
+from tapewatch.workers import Workers, reason_of
 
 _TIDY_EVERY = 1.0  # seconds, while there is work
 

@@ -18,15 +18,22 @@ from tapewatch.arrival.scan import (
     root_identity,
     scan,
 )
-from tapewatch.arrival.settle import Observation, Verdict, judge, renew
-from tapewatch.errors import FatalError, IncompleteFileError, RejectedError, RetriableError
-from tapewatch.fitsfile.inspection import Inspection, inspect
+from tapewatch.errors import (
+    BeingUnpackedError,
+    FatalError,
+    IncompleteFileError,
+    RejectedError,
+    RetriableError,
+)
+from tapewatch.fitsfile.inspection import Inspection
 from tapewatch.headers.classify import is_own_product
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import Identity, State
 from tapewatch.parameters import Parameters
+from tapewatch.service.inspector import Inspector
 from tapewatch.service.register import Register, changed
+from tapewatch.service.unsettled import Unsettled
 
 _DAY = 86400.0
 _REGULAR = "only regular files are taken"
@@ -43,6 +50,8 @@ class Intake:
         Open for writing.
     log : Log
         Where frames that are set aside are told of.
+    inspector : Inspector
+        Looks into files.
     local : bool
         The folder lies on a local disk, whose times can be compared with this machine's clock.
     stopping : callable
@@ -57,6 +66,7 @@ class Intake:
         parameters: Parameters,
         ledger: Ledger,
         log: Log,
+        inspector: Inspector,
         *,
         local: bool,
         patient: bool,
@@ -69,12 +79,13 @@ class Intake:
         self._ledger = ledger
         self._log = log
         self._register = Register(parameters, ledger, log, local=local)
-        self._local = local
+        self._inspector = inspector
         self._root = parameters.watchdir
         excluded = frozenset() if parameters.outdir is None else frozenset({parameters.outdir})
         self.rules = Rules(parameters.patterns, parameters.recurse, excluded)
         self._patient = patient
-        self._stall = parameters.stall if patient else parameters.settle
+        stall = parameters.stall if patient else parameters.settle
+        self._unsettled = Unsettled(local=local, settle=parameters.settle, stall=stall)
         first = ledger.first_start(time.time())
         since = parameters.since if patient else None
         self._oldest = 0.0 if since is None else first - since * _DAY
@@ -84,18 +95,15 @@ class Intake:
         for state in (State.REJECTED, State.SETTLING):
             self._known |= dict.fromkeys(ledger.paths_in(state))
         self._not_asked_for = 0  # files too old, since the last scan
-        self._unsettled: dict[str, Observation] = {}
-        self._due: dict[str, float] = {}
-        self._lacking: dict[str, tuple[Identity, str]] = {}
 
     @property
     def unsettled(self) -> int:
         """Number of files that are not whole yet and not given up."""
-        return len(self._due)
+        return len(self._unsettled)
 
     def next_look(self) -> float | None:
         """When the next file is due to be looked at, seconds since 1970."""
-        return min(self._due.values(), default=None)
+        return self._unsettled.next_look()
 
     def reconcile(self) -> set[str]:
         """Compare the whole tree with the ledger.
@@ -125,7 +133,7 @@ class Intake:
                 if self._stopping():
                     return dirty
                 dirty |= self.look(path)
-            for path in list(self._due):
+            for path in self._unsettled.paths:
                 dirty |= self.look(path)  # its time may never come, if the clock was set back
             for path, what in found.irregular.items():
                 dirty |= self._set_aside(path, None, State.REJECTED, f"{what}: {_REGULAR}")
@@ -141,8 +149,7 @@ class Intake:
 
     def _is_known(self, path: str, identity: Identity) -> bool:
         """Tell whether a file is as it was when it was looked at last."""
-        unsettled = self._unsettled.get(path)
-        return identity == (self._known.get(path) if unsettled is None else unsettled.identity)
+        return identity == (self._unsettled.identity(path) or self._known.get(path))
 
     def _news(self, files: Mapping[str, Identity]) -> dict[str, float]:
         """Give the paths of files to be looked at, in the order in which they came, and when."""
@@ -153,8 +160,9 @@ class Intake:
 
     def look_at_due(self) -> set[str]:
         """Look at all files whose time has come; give the paths of frames that changed."""
-        due = [path for path, moment in self._due.items() if moment <= time.time()]
-        return set().union(*(self.look(path) for path in due))
+        ended = self._inspector.ended()
+        self._unsettled.have_due(path.relative_to(self._root).as_posix() for path in ended)
+        return set().union(*(self.look(path) for path in self._unsettled.due()))
 
     def hint(self, path: Path, *, vouched: bool) -> set[str]:
         """Look at what an event named: a file, or a folder with all beneath.
@@ -213,12 +221,11 @@ class Intake:
 
     def _put_off(self, path: str, reason: str) -> set[str]:
         """Look again later at what cannot be reached now, which is no fault of its own."""
-        news = path not in self._due
-        self._forget(path)
+        news = path not in self._unsettled
         if not self._patient:
             return self._set_aside(path, None, State.STALLED, reason)
         self._known[path] = None
-        self._due[path] = time.time() + self._parameters.rescan
+        self._unsettled.put_off(path, time.time() + self._parameters.rescan)
         if not self._ledger.frames(path):
             self._ledger.set_state(path, State.SETTLING, reason, None, time.time())
         if news:
@@ -231,13 +238,18 @@ class Intake:
             return self._vanish(path)
         if isinstance(found, Irregular):
             return self._set_aside(path, None, State.REJECTED, f"{found.what}: {_REGULAR}")
-        if self._known.get(path) == found and path not in self._due:
+        if self._known.get(path) == found and path not in self._unsettled:
             return set()
         if changed(found) < self._oldest:
             self._file(path, found)
             self._not_asked_for += self._register.leave_alone(path, found)
             return set()
-        return self._settle(path, vouched=vouched)
+        try:
+            return self._settle(path, found, vouched=vouched)
+        except BeingUnpackedError as error:
+            self._unsettled.wait(path, found, vouched=vouched)
+            self._ledger.set_state(path, State.SETTLING, str(error), found, time.time())
+            return set()
 
     def suspect(self, path: str, reason: str) -> set[str]:
         """Look at a file anew although it may not have changed.
@@ -254,17 +266,17 @@ class Intake:
         set of str
             As `look`.
         """
-        self._lacking.pop(path, None)
+        self._forget(path)
         identity = self._known.pop(path, None)
         if reason and identity is not None:
-            self._lacking[path] = (identity, reason)
+            self._unsettled.note_lack(path, identity, reason)
         return self.look(path) | {path}
 
-    def _settle(self, path: str, *, vouched: bool) -> set[str]:
+    def _settle(self, path: str, identity: Identity, *, vouched: bool) -> set[str]:
         """Decide whether a file is whole, and go on with it if it is."""
         inspection, lack, rejection = None, "", ""
         try:
-            inspection = inspect(self._root / path)
+            inspection = self._inspector.inspect(self._root / path, identity)
             identity = inspection.identity
         except (IncompleteFileError, RejectedError, OSError) as error:
             found = examine(self._root, path, self.rules)
@@ -278,7 +290,12 @@ class Intake:
             self._file(path, identity)  # a product of our own is no frame
             self._ledger.drop(path)
             return set()
-        verdict = self._judge(path, identity, inspection, lack, vouched=vouched)
+        blank_tail = inspection is not None and inspection.blank_tail
+        verdict = self._unsettled.judge(
+            path, identity, lack, vouched=vouched, blank_tail=blank_tail
+        )
+        if verdict.look_again is not None:
+            self._ledger.set_state(path, State.SETTLING, verdict.reason, identity, time.time())
         if verdict.stalled:
             return self._set_aside(path, identity, State.STALLED, verdict.reason)
         if verdict.whole and inspection is None:
@@ -292,36 +309,6 @@ class Intake:
         if copy := self._register.copy_less_dark(path):
             dirty |= self.suspect(copy, "")
         return dirty
-
-    def _judge(
-        self,
-        path: str,
-        identity: Identity,
-        inspection: Inspection | None,
-        lack: str,
-        *,
-        vouched: bool,
-    ) -> Verdict:
-        """Judge whether a file is whole, and remember to look again where it is not yet."""
-        now, lacking = time.time(), self._lacking.get(path)
-        lack = lacking[1] if lacking and lacking[0] == identity else lack
-        observation = renew(
-            self._unsettled.get(path),
-            Observation(
-                identity=identity,
-                unchanged_since=now,
-                vouched=vouched,
-                local=self._local,
-                lack=lack,
-                blank_tail=inspection is not None and inspection.blank_tail,
-            ),
-        )
-        verdict = judge(observation, now, self._parameters.settle, self._stall)
-        if verdict.look_again is not None:
-            self._unsettled[path] = observation
-            self._due[path] = verdict.look_again
-            self._ledger.set_state(path, State.SETTLING, verdict.reason, identity, now)
-        return verdict
 
     def _vanish(self, path: str) -> set[str]:
         """Note that a file is gone, and look again at what was rejected because of it."""
@@ -346,5 +333,5 @@ class Intake:
         self._known[path] = identity
 
     def _forget(self, path: str) -> None:
-        for memory in (self._unsettled, self._due, self._lacking):
-            memory.pop(path, None)
+        self._unsettled.forget(path)
+        self._inspector.forget(self._root / path)

@@ -26,6 +26,7 @@ from tapewatch.model import UNDECIDED, Job, State
 from tapewatch.parameters import Parameters
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
+from tapewatch.service.inspector import Inspector
 from tapewatch.service.intake import Intake
 from tapewatch.service.keepsake import Keepsake
 from tapewatch.service.lifeline import Lifeline
@@ -158,10 +159,14 @@ class Service:
         self._keepsake = Keepsake(parameters.output, self._ledger)
         self._keepsake.bring_back(self._log)
         self._marks = Marks(self._ledger, self._log)
+        place = replace(parameters.workplace, term=self._term)
+        workers = Workers(parameters.workers, place)
+        stack.callback(workers.stop)
         self._intake = Intake(
             parameters,
             self._ledger,
             self._log,
+            Inspector(workers.inspect, self._wake.set),
             local=not is_network(parameters.watchdir),
             patient=not self._once,
             stopping=lambda: not self._goes_on(),
@@ -170,10 +175,6 @@ class Service:
         stack.callback(self._lookout.stop)
         if not self._once:
             self._lookout.watch()
-        place = replace(parameters.workplace, term=self._term)
-        workers = Workers(parameters.workers, place)
-        stack.callback(workers.stop)
-        if not self._once:
             workers.warm_up()
         self._foreman = Foreman(parameters, self._ledger, workers, self._log, self._wake.set)
         self._log.info(
