@@ -4,6 +4,7 @@
 name in it without a try.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,27 @@ def suits_list(name: str) -> bool:
         False where it holds a blank, a ``#`` or a control character.
     """
     return name.isprintable() and not any(one.isspace() or one in _CUTTING for one in name)
+
+
+def read_list(folder: Path, stem: str) -> tuple[str, ...]:
+    """Read a list that `write_lists` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        Where products of the frames go.
+    stem : str
+        As ``wobj``.
+
+    Returns
+    -------
+    tuple of str
+        Names; none where there is no such list, or it cannot be read.
+    """
+    try:
+        return tuple(os.fsdecode((folder / f"{stem}.list").read_bytes()).splitlines())
+    except OSError:
+        return ()
 
 
 def write_lists(folder: Path, lists: Mapping[str, Sequence[str]], job_id: str) -> None:

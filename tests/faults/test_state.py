@@ -50,6 +50,13 @@ def assert_as_clean(folder: Path, clean: Path, state: Path) -> None:
     assert ledger_of(state) == ledger_of(clean / STATE)
 
 
+def wait_for_lists(folder: Path, daemon: Daemon) -> None:
+    """Wait until all is done with the first frames."""
+    daemon.wait_for("frame.calibrated", 2)
+    objects = folder / "wobj.list"
+    eventually(lambda: objects.exists() and objects.read_text().split() == list(FIRST))
+
+
 def finished(daemon: Daemon) -> None:
     """Wait until every object frame has its product."""
     for name in (*FIRST, *LATER):
@@ -114,6 +121,73 @@ def test_a_state_file_that_is_taken_away_is_noticed_and_the_night_goes_on(
         assert daemon.stop() == 0
         assert daemon.errors() == ""
     assert_as_clean(folder, clean, state)
+
+
+def test_a_folder_that_is_away_with_its_state_file_loses_nothing(
+    tmp_path: Path, clean: Path
+) -> None:
+    folder, away = tmp_path / "night", tmp_path / "away"
+    write_calibrations(folder)
+    write_objects(folder, *FIRST)
+    par = write_par(folder, **KEYS)
+    with running(par) as daemon:
+        wait_for_lists(folder, daemon)
+        folder.rename(away)
+        daemon.wait_for("watch.degraded")
+        away.rename(folder)
+        daemon.wait_for("watch.restored")
+        write_later(folder)
+        finished(daemon)
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
+        assert daemon.stop() == 0
+    assert not daemon.events("ledger.lost") + daemon.events("ledger.quarantined")
+    assert len(daemon.events("frame.calibrated")) == len((*FIRST, *LATER))
+    assert_as_clean(folder, clean, folder / STATE)
+
+
+def test_a_folder_that_is_deleted_with_its_state_file_is_begun_anew_when_it_is_there_again(
+    tmp_path: Path, clean: Path
+) -> None:
+    folder, par = tmp_path / "night", tmp_path / "tape.par"
+    write_calibrations(folder)
+    write_objects(folder, *FIRST)
+    write_par(tmp_path, **{**KEYS, "WORKDIR": folder})
+    with running(par) as daemon:
+        wait_for_lists(folder, daemon)
+        shutil.rmtree(folder)
+        daemon.wait_for("ledger.lost")
+        write_objects(tmp_path / "new", *FIRST)
+        write_calibrations(tmp_path / "new")
+        write_later(tmp_path / "new")
+        assert not folder.exists()
+        (tmp_path / "new").rename(folder)
+        daemon.wait_for("service.ready", 2)
+        for name in LATER:
+            daemon.wait_for("frame.calibrated", file=name)
+        daemon.wait_for("frame.calibrated", 2, file=FIRST[0])
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
+        assert tapewatch("once", par).code == 75
+        assert daemon.stop() == 0
+    assert_as_clean(folder, clean, folder / STATE)
+
+
+def test_our_own_folder_that_is_removed_is_made_anew(tmp_path: Path, clean: Path) -> None:
+    folder = tmp_path / "night"
+    write_calibrations(folder)
+    write_objects(folder, *FIRST)
+    par = write_par(folder, **KEYS)
+    with running(par) as daemon:
+        wait_for_lists(folder, daemon)
+        shutil.rmtree(folder / ".tapewatch")
+        daemon.wait_for("ledger.lost")
+        daemon.wait_for("ledger.rebuilt", masters=3, products=2)
+        assert tapewatch("once", par).code == 75  # by another lock than before
+        write_later(folder)
+        finished(daemon)
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
+        assert daemon.stop() == 0
+    assert len(daemon.events("frame.calibrated")) == len((*FIRST, *LATER))
+    assert_as_clean(folder, clean, folder / STATE)
 
 
 def test_damage_that_is_met_while_running_is_set_aside(tmp_path: Path, clean: Path) -> None:

@@ -2,18 +2,21 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from support_ledger import EVENING, STATISTICS, a_frame, a_master, captured_log, finish, take, told
 from tapewatch.errors import DamagedLedgerError, FatalError, UnwritableLedgerError
-from tapewatch.ledger import Ledger, LedgerReader, quarantine
+from tapewatch.ledger import Ledger, LedgerReader, quarantine, schema
 from tapewatch.model import Kind
-from tapewatch.service.statefile import StateFile
+from tapewatch.service.statefile import Losses, StateFile
 
 PAGE = 4096  # bytes, SQLite's default
 HEAD = 100  # bytes of the file's header
@@ -216,13 +219,87 @@ def test_a_file_that_is_taken_away_while_it_is_open_takes_no_more_work(
             take(ledger, a_frame("y.fits"))
 
 
-def test_damage_that_comes_back_at_once_ends_the_daemon(tmp_path: Path) -> None:
-    log, lines = captured_log()
-    state_file, error = StateFile(tmp_path / "state.sqlite", log), DamagedLedgerError("malformed")
-    state_file.give_up(error)
+def test_damage_that_comes_back_at_once_ends_the_daemon() -> None:
+    losses, error = Losses(), DamagedLedgerError("malformed")
+    losses.add(error)
     with pytest.raises(DamagedLedgerError):
-        state_file.give_up(error)
-    assert told(lines) == [("ledger.lost", "error")]
+        losses.add(error)
+
+
+def test_a_folder_that_is_away_for_a_while_takes_nothing_with_it(tmp_path: Path) -> None:
+    path, away = tmp_path / "state" / "state.sqlite", tmp_path / "away"
+    with Ledger(path) as ledger:
+        take(ledger, a_frame("x.fits"))
+        path.parent.rename(away)
+        take(ledger, a_frame("y.fits"))
+        path.parent.mkdir()  # as where something was unmounted
+        take(ledger, a_frame("z.fits"))
+        path.parent.rmdir()
+        away.rename(path.parent)
+        take(ledger, a_frame("u.fits"))
+    with LedgerReader(path) as reader:
+        assert [one.path for one in reader.frames()] == ["u.fits", "x.fits", "y.fits", "z.fits"]
+
+
+def test_another_opening_of_the_file_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    others = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    )
+    with Ledger(path) as ledger:
+        Ledger(path).close()
+        with ledger.batch():
+            done = subprocess.run(
+                [sys.executable, "-c", others, str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert "database is locked" in done.stderr
+
+
+def test_a_file_that_may_only_be_read_is_no_damaged_one(tmp_path: Path, sound: Path) -> None:
+    path = Path(shutil.copy(sound, tmp_path))
+    log, lines = captured_log()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with patch.object(schema, "PATIENCE", 0.01), pytest.raises(UnwritableLedgerError):
+            StateFile(path, log).open()
+    assert lines == []
+    assert quarantine.found(path) == []
+
+
+def full(ledger: Ledger) -> None:
+    (pages,) = ledger._database.execute("PRAGMA page_count").fetchone()
+    ledger._database.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def read_only(ledger: Ledger) -> None:
+    ledger._database.execute("PRAGMA query_only = 1")
+
+
+def take_many(ledger: Ledger) -> None:
+    with ledger.batch():
+        for number in range(500):
+            take(ledger, a_frame(f"{number}.fits"))
+
+
+@pytest.mark.parametrize("hinder", [full, read_only])
+def test_what_sqlite_cannot_write_is_neither_done_nor_the_end(
+    tmp_path: Path, hinder: Callable[[Ledger], None]
+) -> None:
+    path = tmp_path / "state.sqlite"
+    with Ledger(path) as ledger:
+        take(ledger, a_frame("x.fits"))
+        hinder(ledger)
+        with pytest.raises(UnwritableLedgerError, match="cannot be written"):
+            take_many(ledger)
+        with pytest.raises(UnwritableLedgerError):
+            ledger.see_that_there_is_room()
+    with Ledger(path) as ledger:
+        assert [one.path for one in ledger.frames()] == ["x.fits"]
+        ledger.see_that_there_is_room()
 
 
 def test_a_file_that_cannot_be_set_aside_is_fatal(

@@ -76,7 +76,8 @@ def planned(master: Master, *, kept: tuple[Master, ...] = ()) -> Plan:
 def house(tmp_path: Path) -> Iterator[House]:
     log, log_lines = captured_log()
     output = tmp_path / "out"
-    output.mkdir()
+    (output / ".tapewatch").mkdir(parents=True)
+    (output / ".tapewatch" / "where.json").touch()
     with Ledger(tmp_path / "state.sqlite") as ledger:
         yield House(output, Housekeeping(output, ledger, log), ledger, log_lines)
 
@@ -156,12 +157,13 @@ def test_a_master_whose_file_is_gone_is_forgotten_so_that_it_is_built_again(hous
     house.ledger.set_in_use("", [master.id])
     house.keep(planned(master))
     assert not (house.output / "wbias.fits").exists()
-    with pytest.raises(OutputError, match="is it unmounted"):
-        house.keeper.forget_lost()
-    assert len(house.ledger.masters()) == 1
     note = house.output / ".tapewatch" / "where.json"
-    note.parent.mkdir()
-    note.touch()
+    note.rename(house.output / "elsewhere")
+    for action in (house.keeper.forget_lost, lambda: house.keeper.write("")):
+        with pytest.raises(OutputError, match="is it unmounted"):
+            action()
+    assert len(house.ledger.masters()) == 1
+    (house.output / "elsewhere").rename(note)
     house.keeper.forget_lost()
     assert house.ledger.masters() == ()
     assert told(house.log) == [("master.lost", "warning")]

@@ -283,8 +283,20 @@ def test_leftovers_are_found_in_folders_that_no_ledger_knows(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.rglob("*.part")] == ["somebody.part"]
 
 
-def test_a_kind_that_was_seen_is_not_needed_to_tell_a_product(tmp_path: Path) -> None:
-    """Of all the frames of a night nothing is left but the products: they stay listed."""
+def test_products_that_somebody_copied_here_are_not_listed(tmp_path: Path) -> None:
+    write_calibrations(tmp_path)
+    write_objects(tmp_path, "x.fits", "y.fits")
+    assert work_once(tmp_path)[0] == 0
+    lose(tmp_path)
+    (tmp_path / "backup").mkdir()
+    for path in tmp_path.glob("wx.fits"):
+        shutil.copy2(path, tmp_path / "backup")
+    told = work_once(tmp_path)[1]
+    assert [line["products"] for line in told if line["event"] == "ledger.rebuilt"] == [2]
+    assert [path.name for path in (tmp_path / "backup").iterdir()] == ["wx.fits"]
+
+
+def test_products_stay_listed_although_no_raw_frame_is_left(tmp_path: Path) -> None:
     write_calibrations(tmp_path)
     write_objects(tmp_path, "x.fits", "y.fits")
     assert work_once(tmp_path)[0] == 0

@@ -39,7 +39,9 @@ def bring_up_to_date(path: Path) -> str:
         return ""
     said = f"the state file {path} of schema {version} cannot be brought up to date"
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        with closing(
+            sqlite3.connect(path, isolation_level=None, timeout=schema.PATIENCE)
+        ) as database:
             database.execute("BEGIN EXCLUSIVE")
             _convert(database)
             database.execute("COMMIT")

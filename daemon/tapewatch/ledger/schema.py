@@ -22,7 +22,9 @@ SCHEMA_VERSION = 3
 IS_NEW = "is_new"
 """Note: what was made before it has yet to be looked for."""
 
-_PATIENCE = 30.0  # seconds to wait for another who writes
+PATIENCE = 30.0
+"""Seconds to wait for another who writes."""
+
 _NEWEST = 999  # no tapewatch will ever get so far: such a schema was not written, but happened
 
 _TABLES = frozenset({"frames", "masters", "notes", "failures", "marks", "products", "names"})
@@ -164,7 +166,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+        database = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
         with _closed_on_error(database):
             if _tables(database):
                 _check(database, path)  # before anything in it is changed
@@ -211,7 +213,7 @@ def version_of(path: Path) -> int:
     if not path.exists():
         return 0
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as database:
             if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 return 0
             return int(database.execute("PRAGMA user_version").fetchone()[0])

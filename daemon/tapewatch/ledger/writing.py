@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tapewatch.errors import DamagedLedgerError, UnwritableLedgerError
 from tapewatch.ledger import entries, marks, migration, retries, schema, sequences
+from tapewatch.ledger.place import Place
 from tapewatch.ledger.reading import LedgerReader
 from tapewatch.ledger.rows import to_json
 from tapewatch.model import (
@@ -42,18 +43,13 @@ class Ledger(LedgerReader):
     def _open(self) -> sqlite3.Connection:
         self.migrated = migration.bring_up_to_date(self.path)
         database = schema.open_for_writing(self.path)
-        self._opened = self._on_disk()
+        self._place = Place(self.path)
         return database
 
-    def _on_disk(self) -> tuple[int, int] | None:
-        """Tell which file has our name now; what was unlinked takes all writing, into nowhere."""
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise schema.trouble(self.path, "reached", error) from error
-        return status.st_dev, status.st_ino
+    def close(self) -> None:
+        """Close the file; what was acknowledged is on disk already."""
+        super().close()
+        self._place.close()
 
     def check(self) -> None:
         """See that the file holds what was written: every page, index and row of it.
@@ -100,7 +96,7 @@ class Ledger(LedgerReader):
         if self._database.in_transaction:
             yield self._database
             return
-        if self._on_disk() != self._opened:
+        if self._place.is_lost:
             raise DamagedLedgerError(f"the state file {self.path} was removed, or replaced")
         try:
             self._database.execute("BEGIN IMMEDIATE")

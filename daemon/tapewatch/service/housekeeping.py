@@ -69,8 +69,7 @@ class Housekeeping:
         OSError
             It cannot be looked at.
         """
-        if not self._is_there(f"{FOLDER}/{NOTE}"):
-            raise OutputError(f"{self._output} is not there, or not as it was: is it unmounted?")
+        self._require_output()
         products = self._ledger.products()
         masters = [one.master for one in self._ledger.masters() if one.in_use]
         # All are looked for before any is forgotten: the disk may go away meanwhile.
@@ -144,6 +143,7 @@ class Housekeeping:
         OutputError, OSError
             The system cannot write; the next call does the rest.
         """
+        self._require_output()
         self._remove_provisional([folder], unknown=False)
         if folder in self._plans:
             self._publish(folder, self._plans[folder])
@@ -160,6 +160,11 @@ class Housekeeping:
         }
         write_lists(self._output / folder, lists, "list")
         self._outdated.discard(folder)
+
+    def _require_output(self) -> None:
+        """Refuse to look for anything, or to write, in a place where our folder only was."""
+        if not self._is_there(f"{FOLDER}/{NOTE}"):
+            raise OutputError(f"{self._output} is not there, or not as it was: is it unmounted?")
 
     def _is_there(self, path: str) -> bool:
         return (self._output / path).exists()

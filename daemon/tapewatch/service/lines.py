@@ -1,9 +1,10 @@
 """What the canonical log lines say: one a frame, with all about it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tapewatch.model import (
+    UNDECIDED,
     BuildMaster,
     CalibrateFrame,
     Frame,
@@ -11,6 +12,7 @@ from tapewatch.model import (
     Kind,
     MeasureFrame,
     Report,
+    State,
     Statistics,
 )
 
@@ -77,6 +79,37 @@ def of_master(job: BuildMaster, report: Report) -> Line:
     if job.bias is not None:
         line["bias"] = job.bias.path
     return {**line, **_figures(report.statistics), "seconds": report.seconds}
+
+
+def outcome(counts: Mapping[str, int], *, worked: bool, stopped: bool) -> str:
+    """Say what is still open, or why nothing was done.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Number of frames in each state.
+    worked : bool
+        Whether anything was done.
+    stopped : bool
+        Whether it ended by a signal.
+
+    Returns
+    -------
+    str
+        Empty where all was done, just now.
+    """
+    undecided = sum(counts.get(state, 0) for state in UNDECIDED)
+    provisional = counts.get(State.PROVISIONAL, 0)
+    is_open = [f"{undecided} frames wait"] if undecided else []
+    if provisional:
+        is_open.append(f"{provisional} products are provisional, for want of masters")
+    if is_open:
+        return "; ".join(is_open)
+    if worked:
+        return ""
+    if failed := sum(counts.get(state, 0) for state in (State.FAILED, State.STALLED)):
+        return f"nothing to do, but {failed} frames failed or stalled"
+    return "stopped" if stopped else "nothing to do: all was done already"
 
 
 def _about(frame: Frame) -> Line:

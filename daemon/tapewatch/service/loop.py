@@ -7,7 +7,7 @@ ledger. So a lost event costs time, never a frame.
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,9 @@ from tapewatch.errors import (
     UnwritableLedgerError,
 )
 from tapewatch.log import SCHEMA, configure
-from tapewatch.model import UNDECIDED, Job, State
+from tapewatch.model import Job, State
 from tapewatch.parameters import Parameters
+from tapewatch.service import lines
 from tapewatch.service.claim import claim
 from tapewatch.service.foreman import Foreman
 from tapewatch.service.inspector import Inspector
@@ -35,7 +36,7 @@ from tapewatch.service.marks import Marks
 from tapewatch.service.outages import OUTPUT_TROUBLE
 from tapewatch.service.outputs import folders_of, remove_unfinished
 from tapewatch.service.restoration import Restoration
-from tapewatch.service.statefile import StateFile
+from tapewatch.service.statefile import Losses, StateFile
 from tapewatch.whereabouts import FOLDER, NOTE, Where, find
 from tapewatch.workers import Workers
 
@@ -66,7 +67,7 @@ class Service:
         self._hung_up = False
         self._next_parameters: Parameters | None = None
         self._wake = threading.Event()
-        self._started = False  # with these parameters
+        self._losses = Losses()
         self._term = ""
         self._stopping = False
 
@@ -99,26 +100,40 @@ class Service:
             return code
 
     def _live(self) -> int:
-        """Work with one set of parameters, over trouble with the state file; give the exit code."""
+        """Work with one set of parameters, over the loss of the state file; give the exit code."""
         was_there = find(self._parameters) is not None
-        with claim(self._parameters) as where:
-            self._term = where.term
-            self._tell_the_start(where)
-            state_file = StateFile(Path(where.state), self._log)
-            self._started = False
-            while True:
+        while True:
+            with claim(self._parameters) as where:
+                self._term = where.term
+                self._tell_the_start(where)
                 try:
-                    return self._work(state_file, was_there=was_there or self._started)
+                    return self._last(StateFile(Path(where.state), self._log), was_there=was_there)
                 except DamagedLedgerError as error:
-                    state_file.give_up(error)
-                except UnwritableLedgerError as error:
-                    if self._once or not self._started:
-                        raise
-                    self._lifeline.say(f"TROUBLE: {error}")
-                    state_file.wait(error, self._pause)
-                    if self._stopping:
-                        self._log.info("service.stopped", reason=str(error))
-                        return 0
+                    self._losses.add(error)
+                    self._log.error("ledger.lost", reason=str(error))
+            was_there = True
+            while not self._parameters.watchdir.is_dir() and self._pause():
+                pass  # all was removed; nothing is to be made in the place where it will be again
+
+    def _last(self, state_file: StateFile, *, was_there: bool) -> int:
+        """Work with one state file, over times when it cannot be written; give the exit code."""
+        started = False
+        while True:
+            try:
+                with ExitStack() as stack:
+                    self._start(stack, state_file, was_there=was_there or started)
+                    started = True
+                    self._main_loop()
+                    self._lifeline.stopping() if self._stopping else self._lifeline.reloading()
+                    return self._shut_down()
+            except UnwritableLedgerError as error:
+                if self._once or not started:
+                    raise
+                self._lifeline.say(f"TROUBLE: {error}")
+                state_file.wait(error, self._pause)
+                if self._stopping:
+                    self._log.info("service.stopped", reason=str(error))
+                    return 0
 
     def _tell_the_start(self, where: Where) -> None:
         """Set the log up, and begin it."""
@@ -132,15 +147,6 @@ class Service:
         )
         for warning in self._parameters.warnings:
             self._log.warning("parameters.warning", reason=warning)
-
-    def _work(self, state_file: StateFile, *, was_there: bool) -> int:
-        """Work with one state file, as long as it can be used; give the exit code."""
-        with ExitStack() as stack:
-            self._start(stack, state_file, was_there=was_there)
-            self._started = True
-            self._main_loop()
-            self._lifeline.stopping() if self._stopping else self._lifeline.reloading()
-            return self._shut_down()
 
     def _start(self, stack: ExitStack, state_file: StateFile, *, was_there: bool) -> None:
         """Open the ledger, arm the watch, start the workers: in this order, holding the lock."""
@@ -231,7 +237,7 @@ class Service:
             self._log.info("service.reloading", parameters=str(self._parameters.file))
             return 0
         done, counts = self._foreman.booking.done, self._ledger.counts()
-        reason = _outcome(counts, worked=bool(done), stopped=self._stopping)
+        reason = lines.outcome(counts, worked=bool(done), stopped=self._stopping)
         self._log.info("service.stopped", **done, **({"reason": reason} if reason else {}))
         if not self._once:
             return 0
@@ -315,22 +321,6 @@ class Service:
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
-
-
-def _outcome(counts: Mapping[str, int], *, worked: bool, stopped: bool) -> str:
-    """Say what is still open, or why nothing was done; empty where all was, just now."""
-    undecided = sum(counts.get(state, 0) for state in UNDECIDED)
-    provisional = counts.get(State.PROVISIONAL, 0)
-    is_open = [f"{undecided} frames wait"] if undecided else []
-    if provisional:
-        is_open.append(f"{provisional} products are provisional, for want of masters")
-    if is_open:
-        return "; ".join(is_open)
-    if worked:
-        return ""
-    if failed := sum(counts.get(state, 0) for state in (State.FAILED, State.STALLED)):
-        return f"nothing to do, but {failed} frames failed or stalled"
-    return "stopped" if stopped else "nothing to do: all was done already"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from tapewatch.headers.classify import classify
 from tapewatch.headers.provenance import raw_name_of, recipe_of
 from tapewatch.headers.values import as_text
 from tapewatch.ledger import Ledger
+from tapewatch.lists import read_list
 from tapewatch.log import Log
 from tapewatch.model import Content, Master, Product
 from tapewatch.parameters import Parameters
@@ -58,6 +59,9 @@ class Restoration:
         self._ledger = ledger
         self._log = log
         self._goes_on = goes_on
+        self._listed: frozenset[str] = (
+            frozenset()
+        )  # the object frames of a folder that is looked at
 
     def restore(self) -> None:
         """Look for masters and products, once the raw frames are known; cut short, look again."""
@@ -98,6 +102,7 @@ class Restoration:
     def _restore_products(self, folder: str) -> int:
         """Enter the products and the plain names of a folder; give the number of products."""
         products, names = 0, {}
+        self._listed = frozenset(read_list(self._output / folder, "wobj"))
         known = {one.master.id for one in self._ledger.masters()}
         for provisional in (False, True):
             place = self._output / folder / (PROVISIONAL_FOLDER if provisional else "")
@@ -145,12 +150,12 @@ class Restoration:
                 yield raw
 
     def _restore_alone(self, folder: str, product: Product, inspection: Inspection) -> bool:
-        """Enter a product whose raw frame is gone: its header is that of the raw frame."""
+        """Enter a product that is listed and whose raw frame is gone: it has that one's header."""
         name = product.path.rpartition("/")[2]
         raw = raw_name_of(inspection.header)
         raw = raw if product_name(raw) == name else name[1:]
         path = f"{folder}/{raw}" if folder else raw
-        if product.recipe.provisional or (self._parameters.watchdir / path).exists():
+        if name[1:] not in self._listed or (self._parameters.watchdir / path).exists():
             return False
         # What we said of the steps done would have it taken for somebody's finished work.
         header = Header(

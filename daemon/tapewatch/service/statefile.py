@@ -15,6 +15,20 @@ from tapewatch.log import Log
 _TOO_SOON = 60.0  # seconds: what is damaged again by then will not be mended by beginning anew
 
 
+class Losses:
+    """How often the state file was lost while in use."""
+
+    def __init__(self) -> None:
+        self._last = -_TOO_SOON  # by the monotonic clock
+
+    def add(self, error: DamagedLedgerError) -> None:
+        """Take note of a loss; what was lost just before is raised again."""
+        now = time.monotonic()
+        if now < self._last + _TOO_SOON:
+            raise error
+        self._last = now
+
+
 class StateFile:
     """Opens the state file, whatever became of it.
 
@@ -30,7 +44,6 @@ class StateFile:
         self._path = path
         self._log = log
         self._degraded = False
-        self._gave_up_at = -_TOO_SOON  # by the monotonic clock
 
     def open(self) -> Ledger:
         """Open the state file, after a look at all of it.
@@ -63,20 +76,6 @@ class StateFile:
             ledger.close()
             raise
         return ledger
-
-    def give_up(self, error: DamagedLedgerError) -> None:
-        """Take note that the file cannot be used any more; the next `open` finds out what can.
-
-        Parameters
-        ----------
-        error : DamagedLedgerError
-            What was found while it was in use; raised again where that was so just before.
-        """
-        now = time.monotonic()
-        if now < self._gave_up_at + _TOO_SOON:
-            raise error
-        self._gave_up_at = now
-        self._log.error("ledger.lost", reason=str(error))
 
     def wait(self, error: UnwritableLedgerError, pause: Callable[[], bool]) -> None:
         """Wait until the file can be written again.
