@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run once install instance uninstall test test-faults lint test-lowest bench lock clean
+.PHONY: help setup demo run once install instance uninstall test test-faults lint test-lowest bench soak lock clean
 # Another program's Python settings must not leak into the environments made here.
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -127,6 +127,9 @@ test-lowest: .venv-lowest/.installed ## run all tests with the oldest dependenci
 
 bench: .venv/.installed ## measure speed, latency and memory (docs/performance.md); some minutes, on a quiet machine
 	@for script in master_bias latency backlog planning; do $(BIN)/python bench/$$script.py || exit 1; done
+
+soak: .venv/.installed ## 5,000 frames through one daemon: does anything grow, is anything lost? some minutes
+	@PYTHONPATH=tests $(BIN)/python bench/soak.py
 
 lock: ## write constraints.txt anew, with the newest releases
 	@rm -rf .venv-lock

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 from typing import TextIO
 
@@ -55,6 +55,16 @@ class Daemon:
             if line["event"] == event and fields.items() <= line.items():
                 return line
 
+    def next_line(self, patience: float = _PATIENCE) -> dict[str, object] | None:
+        """Give the next line of the log; None where none comes for so many seconds."""
+        try:
+            line = self._lines.get(timeout=patience)
+        except Empty:
+            return None
+        if line is None:
+            raise RuntimeError("the daemon ended")
+        return line
+
     def end(self) -> None:
         """Wait until its log ends."""
         self._reader.join()
@@ -66,19 +76,21 @@ class Daemon:
 
 
 @contextmanager
-def running(parameters: Path) -> Iterator[Daemon]:
+def running(parameters: Path, prefix: Sequence[str] = ()) -> Iterator[Daemon]:
     """Run the daemon while the body runs; it watches the folder when the body begins.
 
     Parameters
     ----------
     parameters : Path
         Its tape.par.
+    prefix : sequence of str
+        A command that runs the one appended to it, in its own place.
 
     Yields
     ------
     Daemon
     """
-    command = command_of("run", "--par", parameters)
+    command = [*prefix, *command_of("run", "--par", parameters)]
     reading, writing = os.pipe()
     with (
         os.fdopen(reading) as log,

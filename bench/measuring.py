@@ -38,11 +38,15 @@ class Exposure:
         Of the exposure in the night: its time, and the seed of its noise.
     exptime : float
         Exposure time, seconds.
+    filter, target : str
+        As in FILTER and OBJECT.
     """
 
     kind: str
     number: int
     exptime: float = 0.0
+    filter: str = "R"
+    target: str = "HAT-P-12b"
 
     def header(self) -> fits.Header:
         """Give the cards that a camera of the benchmark writes."""
@@ -54,8 +58,8 @@ class Exposure:
                 "EXPTIME": self.exptime,
                 "XBINNING": 1,
                 "YBINNING": 1,
-                "FILTER": "R",
-                "OBJECT": "HAT-P-12b" if self.kind == "object" else self.kind,
+                "FILTER": self.filter,
+                "OBJECT": self.target if self.kind == "object" else self.kind,
                 "INSTRUME": "benchmark",
                 "CCD-TEMP": -20.0,
             }
@@ -165,7 +169,7 @@ class PeakMemory:
 
     def look(self) -> None:
         """Note what every process of the tree has needed so far."""
-        for process in self._tree():
+        for process in tree_of(self.root):
             if (peak := _high_water(process)) is not None:
                 self.peaks[process] = peak
 
@@ -179,16 +183,18 @@ class PeakMemory:
         """MB of the descendant that needed most; 0 where there is none."""
         return max((mb for process, mb in self.peaks.items() if process != self.root), default=0.0)
 
-    def _tree(self) -> Iterator[int]:
-        waiting = [self.root]
-        while waiting:
-            process = waiting.pop()
-            yield process
-            try:
-                for task in Path(f"/proc/{process}/task").iterdir():
-                    waiting += map(int, (task / "children").read_text().split())
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has ended since
+
+def tree_of(root: int) -> Iterator[int]:
+    """Give the IDs of a process and of all its descendants."""
+    waiting = [root]
+    while waiting:
+        process = waiting.pop()
+        yield process
+        try:
+            for task in Path(f"/proc/{process}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since
 
 
 @contextmanager
