@@ -9,7 +9,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,14 +179,19 @@ def frames_by_name(par: Path) -> dict[str, Line]:
 class Daemon:
     """``tapewatch run`` in a process of its own, its log read line by line as it comes."""
 
-    def __init__(self, par: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        par: Path,
+        environment: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+    ) -> None:
         self.lines: list[Line] = []
         self._news = threading.Condition()
         self._ended = False
         # A file, not a pipe: whatever is written there, nobody has to read it meanwhile.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
         self.process = subprocess.Popen(
-            [COMMAND, "run", "--par", str(par)],
+            [*before, COMMAND, "run", "--par", str(par)],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -255,9 +260,11 @@ class Daemon:
 
 
 @contextmanager
-def running(par: Path, environment: Mapping[str, str] | None = None) -> Iterator[Daemon]:
-    """Run the daemon until the end of the block, ready at its begin."""
-    daemon = Daemon(par, environment)
+def running(
+    par: Path, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Iterator[Daemon]:
+    """Run the daemon until the end of the block, ready at its begin; `before` may start it."""
+    daemon = Daemon(par, environment, before)
     try:
         daemon.wait_for("service.ready")
         yield daemon

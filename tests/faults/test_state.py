@@ -1,17 +1,16 @@
 """A state file in trouble while the daemon works: the night ends as one without trouble does."""
 
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from support import eventually
+from support_disk import fill, mounted, remounted
 from support_night import PATIENCE, QUICK, Daemon, running, tapewatch, write_par
 from support_service import write_calibrations, write_objects
 from support_state import files_of, ledger_of
@@ -213,31 +212,8 @@ def test_damage_that_is_met_while_running_is_set_aside(tmp_path: Path, clean: Pa
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a small disk of its own for the state file."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("needs root that may mount")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Leave no room on a disk; give what takes it."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            return filler
-    raise AssertionError("there is no end of it")
-
-
-def remounted(disk: Path, how: str) -> bool:
-    """Make a disk read-only, or not; tell whether that could be done."""
-    remount = ["mount", "-o", f"remount,{how}", str(disk)]
-    return subprocess.run(remount, capture_output=True, check=False).returncode == 0
+    with mounted(tmp_path / "disk", DISK) as place:
+        yield place
 
 
 def test_a_state_file_that_cannot_be_written_holds_all_work_and_is_waited_for(
