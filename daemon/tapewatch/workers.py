@@ -9,18 +9,21 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from tapewatch import forkserver
-from tapewatch.errors import TapewatchError
+from tapewatch.errors import FatalError, TapewatchError
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.model import BuildMaster, Job, Report, Workplace
+
+Result = TypeVar("Result")
 
 # A frame takes tens of milliseconds; a job that takes this much longer hangs.
 _PATIENCE = 120.0  # seconds, the next too
@@ -51,8 +54,8 @@ class Workers:
         self.count = count
         self._place = place
         forkserver.start()
-        self._pool = _new_pool(count)
-        self._unpacking: ProcessPool | None = None  # one process; until it is wanted none
+        self._jobs = _Processes(count)
+        self._unpacking = _Processes(1)
 
     def start(self, job: Job, attempt: str) -> Future[Report]:
         """Hand a job to the next free worker.
@@ -70,12 +73,13 @@ class Workers:
             Fails with what the job raised, with pebble's `ProcessExpired` where its worker died,
             or with `BrokenProcessPool` where one died and pebble cannot tell whose. To cancel it
             ends the worker.
+
+        Raises
+        ------
+        FatalError
+            No worker process can be started.
         """
-        if not self._pool.active:
-            _end(self._pool)
-            self._pool = _new_pool(self.count)
-        future: Future[Report] = self._pool.schedule(_perform, args=(job, self._place, attempt))
-        return future
+        return self._jobs.schedule(_perform, job, self._place, attempt)
 
     def inspect(self, path: Path) -> Future[Inspection]:
         """Have a file unpacked and looked into, one after the other, beside all jobs.
@@ -89,33 +93,63 @@ class Workers:
         -------
         Future of Inspection
             Fails as that of a job.
+
+        Raises
+        ------
+        FatalError
+            No process can be started.
         """
-        if self._unpacking is None or not self._unpacking.active:
-            if self._unpacking is not None:
-                _end(self._unpacking)
-            self._unpacking = _new_pool(1)
-        future: Future[Inspection] = self._unpacking.schedule(_inspect, args=(path,))
-        return future
+        return self._unpacking.schedule(_inspect, path)
 
     def warm_up(self) -> None:
-        """Start the processes now, so that the first frame need not wait for them."""
+        """Start the processes now, so that the first frame need not wait for them.
+
+        Raises
+        ------
+        FatalError
+            None can be started.
+        """
         for _ in range(self.count):
-            self._pool.schedule(_nothing)
+            self._jobs.schedule(_nothing)
 
     def stop(self) -> None:
         """End all workers at once; a job that runs leaves nothing but a temporary file."""
-        for pool in (self._pool, self._unpacking):
-            if pool is not None:
-                _end(pool)
+        self._jobs.stop()
+        self._unpacking.stop()
 
 
-def _new_pool(count: int) -> ProcessPool:
-    return ProcessPool(max_workers=count, initializer=_prepare_worker, context=forkserver.CONTEXT)
+class _Processes:
+    """So many processes, which are made when they are wanted first, and anew when they break."""
 
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._begin()
 
-def _end(pool: ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call]  # pebble types its other methods
-    pool.join()
+    def _begin(self) -> None:
+        self._pool = ProcessPool(
+            max_workers=self._count, initializer=_prepare_worker, context=forkserver.CONTEXT
+        )
+
+    def schedule(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """Have a function called by the next free process.
+
+        All may break at this very moment: when the fork server dies as they are made.
+        """
+        try:
+            future: Future[Result] = self._pool.schedule(function, args=arguments)
+        except RuntimeError:  # as all that pebble says of a pool, `BrokenProcessPool` included
+            self.stop()
+            self._begin()
+            try:
+                future = self._pool.schedule(function, args=arguments)
+            except RuntimeError as error:
+                reason = error.__cause__ or error
+                raise FatalError(f"no worker process can be started: {reason!r}") from error
+        return future
+
+    def stop(self) -> None:
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble types its other methods
+        self._pool.join()
 
 
 def timeout_of(job: Job) -> float:

@@ -9,7 +9,8 @@ import pytest
 
 from support import eventually
 from support_frames import write_raw
-from support_night import QUICK, Daemon, appear, running, write_par
+from support_night import QUICK, Daemon, appear, running, tapewatch, write_par
+from support_processes import fork_servers, processes, workers
 from support_sabotage import Harm, Sabotage
 from support_service import write_calibrations
 
@@ -25,20 +26,6 @@ def par(tmp_path: Path) -> Path:
     folder.mkdir()
     write_calibrations(folder)
     return write_par(folder, **QUICK, NBIAS=2, NDARK=2, NFLAT=2, WORKERS=2)
-
-
-def _processes(group: int) -> dict[int, str]:
-    """Give the command lines of the living processes of a group."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (place / "stat").read_text().rpartition(")")[2].split()
-            line = (place / "cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[2]) == group and fields[0] not in "ZX":
-            found[int(place.name)] = line
-    return found
 
 
 def _send(folder: Path, *names: str) -> None:
@@ -129,7 +116,7 @@ def stopped(par: Path, tmp_path: Path) -> Iterator[tuple[Daemon, int]]:
 
 def _stopped(group: int) -> list[int]:
     found = []
-    for number in _processes(group):
+    for number in processes(group):
         fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
         found += [number] if fields[0] == "T" else []
     return found
@@ -142,7 +129,26 @@ def test_workers_end_with_the_daemon_even_those_that_are_stopped(
     group = daemon.process.pid
     daemon.process.kill()
     daemon.process.wait(20)
-    eventually(lambda: not _processes(group))
+    eventually(lambda: not processes(group))
+
+
+def test_a_fork_server_that_dies_as_it_makes_a_worker_is_replaced(
+    par: Path, tmp_path: Path
+) -> None:
+    sabotage = Sabotage(tmp_path / "sabotage", Harm("os:fork", "kill_self"))
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, "a.fits")
+        daemon.wait_for("frame.calibrated", file="a.fits")
+        assert daemon.stop() == 0
+    assert sabotage.hits == [1]
+
+
+def test_where_no_worker_can_be_made_the_daemon_says_so_and_ends(par: Path, tmp_path: Path) -> None:
+    sabotage = Sabotage(tmp_path / "sabotage", Harm("os:fork", "kill_self", calls=()))
+    ended = tapewatch("once", par, environment=sabotage.environment)
+    assert ended.code == 1
+    assert "no worker process can be started" in ended.errors
+    assert "Traceback" not in ended.errors
 
 
 def test_a_killed_fork_server_is_replaced(par: Path) -> None:
@@ -150,19 +156,11 @@ def test_a_killed_fork_server_is_replaced(par: Path) -> None:
         _send(par.parent, "a.fits")
         daemon.wait_for("frame.calibrated", file="a.fits")
         group = daemon.process.pid
-        (server,) = (
-            number
-            for number, line in _processes(group).items()
-            if "forkserver" in line and _parent(number) == group
-        )
+        (server,) = fork_servers(group)
         os.kill(server, signal.SIGKILL)
         _send(par.parent, "b.fits")
         daemon.wait_for("frame.calibrated", file="b.fits")
         assert daemon.stop() == 0
-
-
-def _parent(number: int) -> int:
-    return int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_workers_killed_all_at_once_are_replaced_and_nothing_is_given_up(par: Path) -> None:
@@ -171,9 +169,9 @@ def test_workers_killed_all_at_once_are_replaced_and_nothing_is_given_up(par: Pa
         _send(par.parent, *names)
         daemon.wait_for("frame.calibrated")
         group = daemon.process.pid
-        workers = [one for one in _processes(group) if _parent(one) not in {group, os.getpid()}]
-        assert workers
-        for worker in workers:
+        found = workers(group)
+        assert found
+        for worker in found:
             os.kill(worker, signal.SIGKILL)
         for name in names:
             daemon.wait_for("frame.calibrated", file=name)
