@@ -17,6 +17,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -57,6 +58,10 @@ def _fail_to_write() -> None:
     raise OSError(5, "Input/output error")
 
 
+def _dawdle() -> None:
+    time.sleep(0.05)  # as long as a busy disk takes for an fsync
+
+
 def _one_second() -> float:
     return 1.0
 
@@ -69,6 +74,7 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "eat_memory": _eat_memory,
     "fail": _fail,
     "fail_to_write": _fail_to_write,
+    "dawdle": _dawdle,
     "one_second": _one_second,
 }
 
