@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -36,6 +37,7 @@ _MEMORY_PER_PIXEL = 64  # bytes, and as many again to look for cosmic rays
 UNPACKING_PATIENCE = 900.0
 """Seconds after which to unpack a file counts as hanging: bzip2 makes ten megabytes a second."""
 
+_PAUSES = (0.0, 0.1, 0.5, 2.0, 0.0)  # seconds until processes are made once more
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -133,19 +135,21 @@ class _Processes:
     def schedule(self, function: Callable[..., Result], *arguments: object) -> Future[Result]:
         """Have a function called by the next free process.
 
-        All may break at this very moment: when the fork server dies as they are made.
+        All may break at this very moment: when the fork server dies as they are made. It is
+        replaced as soon as it has ended.
         """
-        try:
-            future: Future[Result] = self._pool.schedule(function, args=arguments)
-        except RuntimeError:  # as all that pebble says of a pool, `BrokenProcessPool` included
-            self.stop()
-            self._begin()
+        reason: BaseException | None = None
+        for pause in _PAUSES:
             try:
-                future = self._pool.schedule(function, args=arguments)
-            except RuntimeError as error:
+                future: Future[Result] = self._pool.schedule(function, args=arguments)
+            except RuntimeError as error:  # of pebble, `BrokenProcessPool` included
                 reason = error.__cause__ or error
-                raise FatalError(f"no worker process can be started: {reason!r}") from error
-        return future
+                self.stop()
+                self._begin()
+                time.sleep(pause)
+            else:
+                return future
+        raise FatalError(f"no worker process can be started: {reason!r}")
 
     def stop(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]  # pebble types its other methods
