@@ -236,6 +236,14 @@ class Daemon:
                 self._news.wait(left)
         return found
 
+    def pause(self) -> None:
+        """Stop the daemon's own process, until `resume`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; give the exit code."""
         self.process.send_signal(number)
@@ -263,7 +271,17 @@ class Daemon:
 def running(
     par: Path, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
 ) -> Iterator[Daemon]:
-    """Run the daemon until the end of the block, ready at its begin; `before` may start it."""
+    """Run the daemon until the end of the block, ready at its begin.
+
+    Parameters
+    ----------
+    par : Path
+        Its tape.par.
+    environment : mapping of str to str, or None
+        Its environment, where it is not that of the test.
+    before : sequence of str
+        A command that starts the one given to it, with fewer rights, say.
+    """
     daemon = Daemon(par, environment, before)
     try:
         daemon.wait_for("service.ready")

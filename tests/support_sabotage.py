@@ -20,7 +20,7 @@ class Harm:
     action : str
         As `sabotage.sitecustomize` names them: ``kill_all`` (daemon, fork server, workers),
         ``kill_self``, ``stop_self``, ``hang``, ``eat_memory``, ``fail``, ``fail_to_write``;
-        ``dawdle``, which takes a moment; ``one_second``, which returns 1.0.
+        ``dawdle``, which takes a moment; ``one_second``, which returns 1.0, and ``none``.
     when : str
         ``before`` or ``after`` the call, or ``instead`` of it.
     calls : tuple of int

@@ -201,7 +201,9 @@ class Parameters:
         return Workplace(self.watchdir, self.output, self.treatment, self.minfree)
 
 
-def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:
+def read_parameters(
+    file: Path, *, workdir: Path | None = None, may_be_away: bool = False
+) -> Parameters:
     """Read and check a parameter file.
 
     Parameters
@@ -210,6 +212,8 @@ def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:
         The tape.par; relative paths in it are relative to its folder.
     workdir : Path, optional
         Takes the place of WORKDIR (``--workdir``); relative to the current folder.
+    may_be_away : bool
+        Whether folders of frames need not be there, for who only asks what is known of them.
 
     Raises
     ------
@@ -221,7 +225,7 @@ def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:
     entries = parfile.entries_of(parfile.load(file))
     if workdir is not None:
         entries["WORKDIR"] = Entry("WORKDIR", _OPTION, str(workdir.absolute()))
-    values, problems = _values(file, entries)
+    values, problems = _values(file, entries, may_be_away=may_be_away)
     warnings = list(_warnings(file, entries))
     if problems:
         raise ParameterError("\n".join([*problems, *warnings]))
@@ -232,14 +236,16 @@ def read_parameters(file: Path, *, workdir: Path | None = None) -> Parameters:
     return Parameters(file=file, warnings=tuple(warnings), **values)
 
 
-def _values(file: Path, entries: Mapping[str, Entry]) -> tuple[dict[str, Any], list[str]]:
+def _values(
+    file: Path, entries: Mapping[str, Entry], *, may_be_away: bool
+) -> tuple[dict[str, Any], list[str]]:
     """Parse every key of ours: the fields of `Parameters`, and what is wrong in the file."""
     values: dict[str, Any] = {key.field: _default(key) for key in KEYS}
     problems = [] if "WORKDIR" in entries else [f"{file}: WORKDIR, tonight's folder, is missing"]
     for key in KEYS:
         if entry := entries.get(key.name):
             try:
-                values[key.field] = _value(key, entry, file.parent)
+                values[key.field] = _value(key, entry, file.parent, may_be_away=may_be_away)
             except ParameterError as error:
                 problems.append(f"{_where(file, entry)}: {key.name} {_shown(entry)}: {error}")
     values.pop("", None)  # of the keys on which nothing depends
@@ -250,17 +256,17 @@ def _default(key: Key) -> object:
     return None if key.default is None else key.parse(key.default)
 
 
-def _value(key: Key, entry: Entry, folder: Path) -> object:
+def _value(key: Key, entry: Entry, folder: Path, *, may_be_away: bool) -> object:
     if entry.text.startswith('"') and not entry.quoted:
         raise ParameterError('allowed is one value between double quotes: "..."')
     value = key.parse(entry.text)
     if not isinstance(value, Path):
         return value
-    path = _placed(key, folder / value)
+    path = _placed(key, folder / value, may_be_away=may_be_away)
     return _bad_pixels(path) if key.name == "BADPIX" else path
 
 
-def _placed(key: Key, path: Path) -> Path:
+def _placed(key: Key, path: Path, *, may_be_away: bool) -> Path:
     """Make a path absolute, free of links (one folder, one lock), and see what is there now."""
     try:
         path = path.resolve()
@@ -270,7 +276,7 @@ def _placed(key: Key, path: Path) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(f"allowed is a path that can be reached: {reason}") from error
     name = printable(str(path))
-    if key.name in _FOLDERS_OF_FRAMES and not is_folder:
+    if key.name in _FOLDERS_OF_FRAMES and not is_folder and (is_there or not may_be_away):
         raise ParameterError(f"{name} is no folder; allowed is a folder that exists")
     if key.name == "OUTDIR" and is_there and not is_folder:
         raise ParameterError(f"{name} is a file; allowed is a folder, or a path where none is yet")

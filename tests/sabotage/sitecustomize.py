@@ -76,6 +76,7 @@ ACTIONS: dict[str, Callable[[], object]] = {
     "fail_to_write": _fail_to_write,
     "dawdle": _dawdle,
     "one_second": _one_second,
+    "none": lambda: None,
 }
 
 

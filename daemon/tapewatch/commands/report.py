@@ -103,7 +103,7 @@ def open_state(options: argparse.Namespace) -> tuple[Parameters, Where]:
     TapewatchError
         No tapewatch has worked there yet.
     """
-    parameters = read_parameters(options.par, workdir=options.workdir)
+    parameters = read_parameters(options.par, workdir=options.workdir, may_be_away=True)
     where = find(parameters)
     if where is None or not Path(where.state).exists():
         raise TapewatchError(f"no tapewatch has worked on {parameters.output} yet")

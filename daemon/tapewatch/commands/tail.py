@@ -40,7 +40,7 @@ def tail(options: argparse.Namespace) -> int:
     TapewatchError
         There is no log as a file, or it cannot be read.
     """
-    parameters = read_parameters(options.par, workdir=options.workdir)
+    parameters = read_parameters(options.par, workdir=options.workdir, may_be_away=True)
     where = find(parameters)
     if where is None or not where.log:
         raise TapewatchError(f"no log of {parameters.output} as a file (JSONLOG off?)")

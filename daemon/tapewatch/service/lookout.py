@@ -147,7 +147,8 @@ class Lookout:
             self._watch.start()
         except RetriableError as error:
             return str(error)
-        return self._watch.trouble() or ""
+        # What was mended is told as well, until the next scan; but it is armed for the first time.
+        return self._watch.trouble() or (trouble if self._scanned else "")
 
     def _count_missed(self, *, deaf: bool) -> None:
         """Count the files of the last scan that an event should have named and did not."""
