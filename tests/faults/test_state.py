@@ -170,6 +170,21 @@ def test_a_folder_that_is_deleted_with_its_state_file_is_begun_anew_when_it_is_t
     assert_as_clean(folder, clean, folder / STATE)
 
 
+def test_a_daemon_whose_folder_was_deleted_obeys_and_makes_nothing(tmp_path: Path) -> None:
+    folder, par = tmp_path / "night", tmp_path / "tape.par"
+    write_calibrations(folder)
+    write_par(tmp_path, **{**KEYS, "WORKDIR": folder})
+    with running(par) as daemon:
+        daemon.wait_for("master.built", 3)
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
+        eventually((folder / "wflatR.list").exists)
+        shutil.rmtree(folder)
+        daemon.wait_for("ledger.lost")
+        assert daemon.stop() == 0
+        assert daemon.errors() == ""
+    assert not folder.exists()
+
+
 def test_our_own_folder_that_is_removed_is_made_anew(tmp_path: Path, clean: Path) -> None:
     folder = tmp_path / "night"
     write_calibrations(folder)
@@ -270,6 +285,11 @@ def test_a_daemon_that_waits_for_room_obeys_and_once_ends_in_words(
     filler.unlink()
     assert tapewatch("once", par).code == 0
     assert set((folder / "wobj.list").read_text().split()) == set(LATER)
+    all_removed(state)
+    for command in ("status", "masters"):
+        ended = tapewatch(command, par)
+        assert ended.code == 1
+        assert f"tapewatch: the state file {state} is gone: start" in ended.errors
 
 
 def test_signs_of_life_go_on_while_the_state_file_cannot_be_written(

@@ -147,6 +147,26 @@ def test_earlier_versions_of_masters_are_known_and_what_was_made_with_them_stays
     assert files_of(tmp_path) == made
 
 
+def test_of_masters_whose_raw_frames_are_gone_the_last_is_used_as_before(tmp_path: Path) -> None:
+    write_calibrations(tmp_path)
+    write_objects(tmp_path, "x.fits")
+    assert work_once(tmp_path)[0] == 0
+    write_raw(tmp_path / "bias-9.fits", 990, IMAGETYP="bias", DATE_OBS="2026-03-25T17:00:00")
+    assert work_once(tmp_path)[0] == 0
+    for path in tmp_path.glob("bias*.fits"):
+        path.unlink()
+    assert work_once(tmp_path)[0] == 0
+    told = ledger_of(tmp_path / STATE)["masters"]
+    assert [(row["in_use"]) for row in told if '"kind":"bias"' in str(row["master"])] in (
+        [0, 1],
+        [1, 0],
+    )
+    lose(tmp_path)
+    code, lines = work_once(tmp_path)
+    assert (code, [line for line in lines if line["event"] in NEW_WORK]) == (0, [])
+    assert ledger_of(tmp_path / STATE)["masters"] == told
+
+
 def test_marks_and_the_first_start_are_kept(tmp_path: Path) -> None:
     write_calibrations(tmp_path)
     write_objects(tmp_path, "x.fits", "y.fits")

@@ -22,13 +22,13 @@ class MadeMaster:
         All of it, as it was planned.
     statistics : Statistics
         Of its pixels.
-    made : str
-        When, UTC (DATE-PRC).
+    made : tuple of (str, int)
+        When: UTC to the second (DATE-PRC), then by the file system's clock, nanoseconds since 1970.
     """
 
     master: Master
     statistics: Statistics
-    made: str
+    made: tuple[str, int]
 
 
 def inspect_own(path: Path) -> Inspection | None:
@@ -88,4 +88,5 @@ def read_master(path: Path, inspection: Inspection, folder: str) -> MadeMaster:
     header = inspection.header
     if master.id != as_text(header.get("TWID")):
         raise RejectedError(f"the table {RECORD} of {path} is that of master {master.id}")
-    return MadeMaster(master, statistics_of(header), as_text(header.get("DATE-PRC")))
+    made = (as_text(header.get("DATE-PRC")), inspection.identity.mtime_ns)
+    return MadeMaster(master, statistics_of(header), made)

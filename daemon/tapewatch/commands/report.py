@@ -105,8 +105,13 @@ def open_state(options: argparse.Namespace) -> tuple[Parameters, Where]:
     """
     parameters = read_parameters(options.par, workdir=options.workdir, may_be_away=True)
     where = find(parameters)
-    if where is None or not Path(where.state).exists():
+    if where is None:
         raise TapewatchError(f"no tapewatch has worked on {parameters.output} yet")
+    if not Path(where.state).exists():
+        raise TapewatchError(
+            f"the state file {where.state} is gone: start `tapewatch run` or `once`, which finds"
+            " out anew what it told"
+        )
     return parameters, where
 
 

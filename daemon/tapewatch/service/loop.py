@@ -101,23 +101,25 @@ class Service:
 
     def _live(self) -> int:
         """Work with one set of parameters, over the loss of the state file; give the exit code."""
-        was_there = find(self._parameters) is not None
-        while True:
+        was_there, lost = find(self._parameters) is not None, False
+        while not (lost and self._stopping):
             with claim(self._parameters) as where:
                 self._term = where.term
                 self._tell_the_start(where)
+                state_file = StateFile(Path(where.state), self._log)
                 try:
-                    return self._last(StateFile(Path(where.state), self._log), was_there=was_there)
+                    return self._last(state_file, was_there=was_there or lost, started=lost)
                 except DamagedLedgerError as error:
                     self._losses.add(error)
                     self._log.error("ledger.lost", reason=str(error))
-            was_there = True
+            lost = True
             while not self._parameters.watchdir.is_dir() and self._pause():
                 pass  # all was removed; nothing is to be made in the place where it will be again
+        self._log.info("service.stopped", reason="the state file was lost")
+        return 0
 
-    def _last(self, state_file: StateFile, *, was_there: bool) -> int:
+    def _last(self, state_file: StateFile, *, was_there: bool, started: bool) -> int:
         """Work with one state file, over times when it cannot be written; give the exit code."""
-        started = False
         while True:
             try:
                 with ExitStack() as stack:

@@ -186,7 +186,7 @@ def _inspected(path: Path) -> Inspection | None:
 
 def _latest(made: Iterable[MadeMaster]) -> set[str]:
     """Give the IDs of the masters that no later one of the same frames has succeeded."""
-    in_time = sorted(made, key=lambda one: (one.made, len(one.master.inputs), one.master.id))
+    in_time = sorted(made, key=lambda one: one.made)
     masters = [one.master for one in in_time]
     return {
         one.id
