@@ -118,9 +118,8 @@ class Register:
         error : Exception
             One that nobody expected.
         """
-        reason = (
-            f"tapewatch itself failed at it ({type(error).__name__}: {error}): please report it"
-        )
+        reason = f"tapewatch itself failed at it, please report: {type(error).__name__}: {error}"
+        reason = reason[:_LONGEST_REASON]
         self._ledger.set_state(path, State.FAILED, reason, identity, time.time())
         self._ledger.begin(path)  # a try, as of a worker
         where = [line.strip() for line in traceback.format_tb(error.__traceback__)[-_LAST_CALLS:]]
