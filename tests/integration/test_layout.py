@@ -92,6 +92,19 @@ def test_a_file_allotted_beforehand_is_incomplete_until_its_header_is_there() ->
             layout(data[:size].ljust(600 * 2880, b"\0"))
 
 
+def long_headers(count: int) -> bytes:
+    """Begin a file of HDUs whose headers are each as long as one may be, but for a block."""
+    extension = first_header("BITPIX  = 8", "NAXIS   = 0").replace(b"SIMPLE  = T", b"XTENSION= T")
+    return SIMPLE_FILE + (b"XTENSION= T".ljust(80) * (36 * 510) + extension) * count
+
+
+def tiled_image(width: int) -> bytes:
+    """Begin a file with an image compressed in a table, of any width."""
+    cards = ["BITPIX  = 8", "NAXIS   = 0", "ZIMAGE  = T", "ZBITPIX = 8", "ZNAXIS  = 2"]
+    table = first_header(*cards, f"ZNAXIS1 = {width}", "ZNAXIS2 = 1")
+    return SIMPLE_FILE + table.replace(b"SIMPLE  = T         ", b"XTENSION= 'BINTABLE'")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -104,11 +117,13 @@ def test_a_file_allotted_beforehand_is_incomplete_until_its_header_is_there() ->
         (first_header("BITPIX  = 16.0", "NAXIS   = 0"), "BITPIX is 16.0"),
         (first_header("BITPIX  = 8", "NAXIS   = 1000000000"), "NAXIS is 1000000000"),
         (first_header("BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = -1"), "NAXIS1 is -1"),
-        (first_header("BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = T"), "NAXIS1 is True"),
+        (first_header("BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = T"), "NAXIS1 is T"),
         (first_header("BITPIX  = 8", "NAXIS   = 1", f"NAXIS1  = {2**50}"), "makes"),
         (first_header("BITPIX  = 8", "NAXIS   = 1", "NAXIS1  = 1", "GCOUNT  = 'x'"), "GCOUNT"),
-        (first_header("BITPIX  = 8", "NAXIS   = 0").replace(b"= T", b"= F"), "SIMPLE is False"),
+        (first_header("BITPIX  = 8", "NAXIS   = 0").replace(b"= T", b"= F"), "SIMPLE is F"),
         (b"SIMPLE  = T".ljust(80) * 40000, "no END"),
+        (long_headers(10), "more than 11,796,480 bytes of headers"),
+        (tiled_image(10**30), "an image of 1e[+]30 x 1 pixels, BITPIX 8"),
         (
             SIMPLE_FILE
             + first_header("BITPIX  = 8", "NAXIS   = 0").replace(b"SIMPLE  = T", b"XTENSION= T")

@@ -85,6 +85,9 @@ def test_without_patterns_nothing_matches() -> None:
     assert not Rules(()).matches("a.fits")
 
 
+REGULAR = "only regular files are taken"
+
+
 def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere/real.txt")
     (tmp_path / "link.fits").symlink_to("elsewhere/real.txt")
@@ -96,13 +99,13 @@ def test_what_is_no_regular_file_is_named(tmp_path: Path) -> None:
     found = scan(tmp_path, RULES)
     assert found.files == {}
     assert found.irregular == {
-        "link.fits": "symbolic link",
-        "broken.fits": "symbolic link",
-        "folder.fits": "symbolic link",
-        "pipe.fits": "FIFO",
-        "socket.fits": "socket",
+        "link.fits": f"symbolic link: {REGULAR}",
+        "broken.fits": f"symbolic link: {REGULAR}",
+        "folder.fits": f"symbolic link: {REGULAR}",
+        "pipe.fits": f"FIFO: {REGULAR}",
+        "socket.fits": f"socket: {REGULAR}",
     }
-    assert examine(tmp_path, "pipe.fits", RULES) == Irregular("FIFO")
+    assert examine(tmp_path, "pipe.fits", RULES) == Irregular(f"FIFO: {REGULAR}")
 
 
 def test_linked_folders_are_not_followed(tmp_path: Path) -> None:
@@ -121,9 +124,9 @@ def test_names_that_are_no_text_are_told_escaped(tmp_path: Path) -> None:
     touch(tmp_path / "M\u00fcnchen \U0001f52d.fits")
     found = scan(tmp_path, RULES)
     assert list(found.files) == ["M\u00fcnchen \U0001f52d.fits"]
-    assert found.irregular == {"bad\\udcff.fits": "name is not valid UTF-8"}
-    assert found.problems == ("folder folder\\udcfe is not entered: name is not valid UTF-8",)
-    assert examine(tmp_path, name, RULES) == Irregular("name is not valid UTF-8")
+    assert found.irregular == {"bad\\udcff.fits": "its name is not valid UTF-8"}
+    assert found.problems == ("folder folder\\udcfe is not entered: its name is not valid UTF-8",)
+    assert examine(tmp_path, name, RULES) == Irregular("its name is not valid UTF-8")
     "".join((*found.irregular, *found.problems)).encode("utf-8")  # fit for log and ledger
 
 

@@ -8,7 +8,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewatch.headers.cards import Header, Value, merge, parse_header
+from tapewatch.headers.cards import LONGEST_TEXT, Header, Value, merge, parse_header
 
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=150)
 KEYWORD = st.from_regex(r"[A-Z][A-Z0-9_-]{0,7}", fullmatch=True).filter(
@@ -86,6 +86,13 @@ def test_long_text_is_joined() -> None:
     assert example.get("A") == "one two three"
     assert example.get("B") == "x&"
     assert example.keywords == ("A", "B")
+
+
+def test_a_text_of_any_number_of_cards_is_read_at_once_and_cut() -> None:
+    example = header("A       = 'a&'", *["CONTINUE  'b&'"] * 18_000, "B       = 1")
+    assert example.get("A") == "a" + "b" * (LONGEST_TEXT - 1)
+    assert len(example.cards) == 18_002
+    assert example.get("B") == 1
 
 
 def test_commentary_is_listed_in_order_and_blank_cards_are_not() -> None:

@@ -195,8 +195,8 @@ def test_a_time_that_is_none_is_named_and_rejected(value: object) -> None:
             "DATE-OBS",
             "no time of exposure: DATE-OBS or DATE-BEG or DATE_BEG or UT-OBS expected",
         ),
-        ("XBINNING", "XBINNING/YBINNING is '/1', expected whole numbers from 1"),
-        ("YBINNING", "XBINNING/YBINNING is '1/', expected whole numbers from 1"),
+        ("XBINNING", "XBINNING/YBINNING is '/1', expected whole numbers from 1 to 1000"),
+        ("YBINNING", "XBINNING/YBINNING is '1/', expected whole numbers from 1 to 1000"),
     ],
 )
 def test_a_keyword_that_is_missing_is_named(keyword: str, reason: str) -> None:
@@ -207,10 +207,10 @@ def test_without_a_word_on_binning_there_is_none() -> None:
     assert told(XBINNING=None, YBINNING=None).detector.binning == (1, 1)
 
 
-@pytest.mark.parametrize("value", [0, 1.5, math.nan, True])
+@pytest.mark.parametrize("value", [0, 1.5, math.nan, True, 1001])
 def test_binning_that_is_no_number_of_pixels_is_named_and_rejected(value: object) -> None:
     assert refused(XBINNING=value) == (
-        f"XBINNING/YBINNING is '{value}/1', expected whole numbers from 1"
+        f"XBINNING/YBINNING is '{value}/1', expected whole numbers from 1 to 1000"
     )
 
 

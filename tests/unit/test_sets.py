@@ -166,6 +166,21 @@ def test_a_frame_that_lacks_a_setting_stands_apart_where_the_others_differ() -> 
     assert sorted(paths(find_sets(frames, TEMPTOL, SETGAP))) == [["a"], ["b"], ["c"]]
 
 
+def test_frames_whose_values_are_of_another_type_are_another_set() -> None:
+    kinds = {"a": "float32", "b": "float64", "c": "float32", "d": "float64"}
+    told = [
+        replace(member(name), frame=replace(member(name).frame, pixels=kind))
+        for name, kind in kinds.items()
+    ]
+    one, other = find_sets(told, TEMPTOL, SETGAP)
+    assert paths((one, other)) == [["a", "c"], ["b", "d"]]
+    assert one.id != other.id
+    assert one.detector == other.detector == CAMERA
+    # Frames that an older state file tells of do not say it.
+    (both,) = find_sets([*told[::2], member("e")], TEMPTOL, SETGAP)
+    assert paths((both,)) == [["a", "c", "e"]]
+
+
 @pytest.mark.parametrize(
     "other",
     [

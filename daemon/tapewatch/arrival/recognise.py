@@ -1,10 +1,12 @@
 """What frame is this file? The one answer for the daemon and for ``tapewatch check``."""
 
 import os
+from dataclasses import replace
 
 from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.inspection import Inspection
 from tapewatch.headers.classify import classify, is_notebook_product
+from tapewatch.headers.stored import pixel_type_of
 from tapewatch.model import Frame
 from tapewatch.parameters import Parameters
 from tapewatch.planning.names import product_path
@@ -50,4 +52,4 @@ def recognise(path: str, inspection: Inspection, parameters: Parameters) -> Fram
         raise RejectedError(f"binning {binning}, BINNING is {parameters.binning}")
     if len(os.fsencode(product_path(path).rpartition("/")[2])) > _LONGEST_NAME:
         raise RejectedError("its name is too long for a product's, which begins with w")
-    return frame
+    return replace(frame, pixels=pixel_type_of(inspection.header, inspection.bitpix))

@@ -21,7 +21,7 @@ from tapewatch.model import Identity
 # Where tapewatch itself writes; with the hidden folders, these are never looked into.
 OWN_FOLDERS = ("masters", "provisional", ".tapewatch")
 
-BAD_NAME = "name is not valid UTF-8"
+BAD_NAME = "its name is not valid UTF-8"
 
 _FILE_TYPES = {
     stat.S_IFLNK: "symbolic link",
@@ -81,11 +81,11 @@ class Irregular:
 
     Parameters
     ----------
-    what : str
-        What it is instead, as in ``symbolic link``.
+    why : str
+        Why not, as ``symbolic link: only regular files are taken``.
     """
 
-    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Scan:
     files : dict of str to Identity
         Regular files, by path relative to the root, with ``/``.
     irregular : dict of str to str
-        Matching paths that cannot be frames, printable, and what they are.
+        Matching paths that cannot be frames, printable, and why not.
     problems : tuple of str
         What could not be looked at, a sentence each.
     unseen : frozenset of str
@@ -126,7 +126,7 @@ class _Found:
     def add(self, path: str, status: os.stat_result) -> None:
         seen = _describe(path, status)
         if isinstance(seen, Irregular):
-            self.irregular[printable(path)] = seen.what
+            self.irregular[printable(path)] = seen.why
         else:
             self.files[path] = seen
 
@@ -299,7 +299,8 @@ def _describe(path: str, status: os.stat_result) -> Identity | Irregular:
     if not _is_text(path):
         return Irregular(BAD_NAME)
     if not stat.S_ISREG(status.st_mode):
-        return Irregular(_FILE_TYPES.get(stat.S_IFMT(status.st_mode), "no regular file"))
+        what = _FILE_TYPES.get(stat.S_IFMT(status.st_mode), "of an unknown type")
+        return Irregular(f"{what}: only regular files are taken")
     return identity_of(status)
 
 

@@ -15,6 +15,7 @@ from tapewatch.headers.cards import CARD_SIZE, Header, find_end, parse_header
 
 BLOCK = 2880
 MAX_HEADER = 512 * BLOCK
+MAX_HEADERS = 4096 * BLOCK  # of all HDUs together: they are kept in memory
 MAX_HDUS = 1000
 MAX_SIZE = 2**50
 MAX_NAXIS = 9
@@ -119,12 +120,15 @@ def scan_hdus(read_at: ReadAt) -> Iterator[Hdu]:
     IncompleteFileError, RejectedError
         As `read_layout`, but for the size of the data.
     """
-    offset = 0
+    offset = headers = 0
     for _ in range(MAX_HDUS):
         start = read_at(offset, _CHUNK)
         if offset and not _begins(start, _NEXT):
             return
         hdu = _read_hdu(read_at, offset, start)
+        headers += hdu.data_offset - offset
+        if headers > MAX_HEADERS:
+            raise RejectedError(f"more than {MAX_HEADERS:,} bytes of headers")
         yield hdu
         offset = hdu.end
     raise RejectedError(f"more than {MAX_HDUS} HDUs")
@@ -141,15 +145,15 @@ def _read_hdu(read_at: ReadAt, offset: int, start: bytes) -> Hdu:
     data = _read_header(read_at, offset, start)
     header = parse_header(data)
     if offset == 0 and header.get("SIMPLE") is not True:
-        raise RejectedError(f"SIMPLE is {header.get('SIMPLE')!r}: not standard FITS")
+        raise RejectedError(f"SIMPLE {_said(header, 'SIMPLE')}, expected T: not standard FITS")
     bitpix, shape = _image_structure(header, "")
     data_size = _data_size(header, bitpix, shape)
     data_offset = offset + whole_blocks(len(data))
-    if data_offset + data_size >= MAX_SIZE:
-        raise RejectedError(f"shape {shape} of BITPIX {bitpix} makes {data_size:,} bytes")
+    _check_size(bitpix, shape, data_offset + data_size)
     compressed = header.get("XTENSION") == "BINTABLE" and header.get("ZIMAGE") is True
     if compressed:
         bitpix, shape = _image_structure(header, "Z")
+        _check_size(bitpix, shape, math.prod(shape) * abs(bitpix) // 8)
     is_image = compressed or _is_plain_image(header, first=offset == 0)
     has_pixels = bool(shape) and 0 not in shape
     return Hdu(header, data_offset, data_size, bitpix, shape, is_image and has_pixels, compressed)
@@ -203,17 +207,32 @@ def _data_size(header: Header, bitpix: int, shape: tuple[int, ...]) -> int:
     return abs(bitpix) // 8 * count * (parameters + elements)
 
 
+def _check_size(bitpix: int, shape: tuple[int, ...], size: int) -> None:
+    if size >= MAX_SIZE:
+        axes = " x ".join(f"{length:.4g}" for length in reversed(shape))
+        raise RejectedError(f"an image of {axes} pixels, BITPIX {bitpix}, makes {size:.2g} bytes")
+
+
 def _is_plain_image(header: Header, *, first: bool) -> bool:
     kind = first or header.get("XTENSION") in _IMAGE_EXTENSIONS
     return kind and header.get("PCOUNT", 0) == 0 and header.get("GCOUNT", 1) == 1
+
+
+def _said(header: Header, keyword: str) -> str:
+    """Say what stands at a keyword, as the header spells it."""
+    value = header.get(keyword)
+    if value is None:
+        return "has no value" if keyword in header else "is missing"
+    if isinstance(value, bool):
+        return "is T" if value else "is F"
+    return f"is {value!r}"
 
 
 def _integer(header: Header, keyword: str, default: int | None = None) -> int:
     value = header.get(keyword, default)
     # Python's True is an int; FITS's T is none.
     if not isinstance(value, int) or isinstance(value, bool):
-        state = f"is {value!r}" if keyword in header else "is missing"
-        raise RejectedError(f"{keyword} {state}, expected an integer")
+        raise RejectedError(f"{keyword} {_said(header, keyword)}, expected an integer")
     if value < 0 and not keyword.endswith("BITPIX"):
         raise RejectedError(f"{keyword} is {value}, expected 0 or more")
     return value

@@ -1,8 +1,7 @@
 """From the values that a file stores to physical ones, as astropy.io.fits would give them.
 
 The daemon's products equal to the bit what the notebook's ``fits.open(file)[0].data`` leads to, so
-the types follow astropy's: offset integers stay integers, other scaled integers become float32 (of
-8 and 16 bits) or float64 (FITS Standard 4.0, sections 4.4.2.5 and 5.2.5).
+the types follow astropy's (`tapewatch.headers.stored`).
 """
 
 import math
@@ -13,12 +12,11 @@ import numpy.typing as npt
 
 from tapewatch.errors import RejectedError
 from tapewatch.headers.cards import Header
+from tapewatch.headers.stored import is_offset, pixel_type
 
 Pixels = npt.NDArray[np.number]
 
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_BYTE = 8  # the only width stored unsigned
-_WIDE = 16  # integers of more bits are scaled in double precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +46,8 @@ class Scaling:
     @property
     def dtype(self) -> np.dtype[np.number]:
         """Type of the physical values, in the machine's byte order."""
-        native = self.stored_dtype.newbyteorder("=")
-        if self._is_offset:
-            return np.dtype(f"{'i' if self.bitpix == _BYTE else 'u'}{native.itemsize}")
-        if self.bitpix < 0 or self._is_plain:
-            return native
-        return np.dtype(np.float64 if self.bitpix > _WIDE else np.float32)
+        blank = self.blank is not None
+        return np.dtype(pixel_type(self.bitpix, self.scale, self.zero, blank=blank))
 
     def physical(self, stored: bytes | memoryview) -> Pixels:
         """Convert stored values.
@@ -87,11 +81,7 @@ class Scaling:
 
     @property
     def _is_offset(self) -> bool:
-        """Whether BZERO only moves the range of an integer: unsigned ones, and signed bytes."""
-        if self.bitpix < 0 or self.scale != 1:
-            return False
-        half = 2.0 ** (self.bitpix - 1)
-        return self.zero == (-half if self.bitpix == _BYTE else half)
+        return is_offset(self.bitpix, self.scale, self.zero)
 
     def _without_offset(self, values: Pixels) -> Pixels:
         # Adding half the range to an integer that wraps round is turning its highest bit.

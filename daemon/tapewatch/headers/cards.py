@@ -16,6 +16,8 @@ KEYWORD_SIZE = 8
 
 Value = str | int | float | bool | None
 
+LONGEST_TEXT = 1000  # characters of one value, of any number of cards: no keyword needs as many
+
 COMMENTARY = frozenset({"", "COMMENT", "HISTORY"})
 CONTINUE = "CONTINUE"
 
@@ -114,6 +116,8 @@ class Header:
         while text.endswith("&") and (more := self._continued(position + 1)) is not None:
             position += 1
             text = text[:-1] + more
+            if len(text) > LONGEST_TEXT:
+                return text[:LONGEST_TEXT]
         return text
 
     def _continued(self, position: int) -> str | None:

@@ -23,6 +23,7 @@ _ZERO_CELSIUS = 273.15  # kelvin
 _NO_READING = frozenset({-99.0, -99.9})
 _LONGEST_EXPOSURE = 1e6  # seconds, eleven days
 _NO_FILTER = "none"
+_LARGEST_BINNING = 1000
 
 
 def is_own_product(header: Cards) -> bool:
@@ -190,7 +191,7 @@ def detector_of(
         A keyword's value makes no sense.
     """
     # Where no keyword tells a binning there is none: the shape keeps frames apart in any case.
-    binning = _pair(header, dialects.BINNING_KEYWORDS, least=1) or (1, 1)
+    binning = _pair(header, dialects.BINNING_KEYWORDS, span=(1, _LARGEST_BINNING)) or (1, 1)
     settings = {keyword: as_text(header.get(keyword)) for keyword in dialects.SETTING_KEYWORDS}
     return Detector(
         camera=first_text(header, dialects.CAMERA_KEYWORDS),
@@ -203,16 +204,16 @@ def detector_of(
 
 
 def _pair(
-    header: Cards, dialect: Sequence[Sequence[str]], least: int | None = None
+    header: Cards, dialect: Sequence[Sequence[str]], span: tuple[int, int] | None = None
 ) -> tuple[int, int] | None:
     for keywords in dialect:
         texts = [as_text(header.get(keyword)) for keyword in keywords]
         if not any(texts):
             continue
         found = pair(texts)
-        if found is not None and (least is None or min(found) >= least):
+        if found is not None and (span is None or span[0] <= min(found) <= max(found) <= span[1]):
             return found
-        expected = "whole numbers" if least is None else f"whole numbers from {least}"
+        expected = "whole numbers" + (f" from {span[0]} to {span[1]}" if span else "")
         raise RejectedError(f"{'/'.join(keywords)} is '{'/'.join(texts)}', expected {expected}")
     return None
 

@@ -1,5 +1,7 @@
 """Job: make the product of one object frame, strip by strip."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +23,7 @@ from tapewatch.science.profile import Sampler
 from tapewatch.science.quality import RunningStatistics
 
 _OF_IMAGES = {"BUNIT": ("adu", "unit of the pixels")}  # of a mosaic's extensions
+_BELOW_BIAS = 0.005  # of SATU, by which a frame with light in it can never be below the bias
 _NO_HASH = "0" * 64  # keeps the place in the header until all pixels have been read
 
 
@@ -73,6 +76,7 @@ def calibrate_frame(
         warnings=(
             *raw.warnings,
             *correction.warnings,
+            *_no_exposure(sampler.level, saturated / raw.pixels, place.treatment.saturation),
             *_doubts(job, sampler, place.treatment.saturation),
         ),
     )
@@ -103,6 +107,16 @@ class _Layout:
         if self._uncertainty and strip.uncertainty is not None:
             writer.write(self._uncertainty + strip.plane, strip.uncertainty.total)
             writer.write(self._of_masters + strip.plane, strip.uncertainty.of_masters)
+
+
+def _no_exposure(level: float, saturated: float, saturation: float) -> Iterator[str]:
+    """Tell a frame of nothing: it is calibrated as any other, and no star will be found in it."""
+    if math.isnan(level):
+        yield "none of its pixels is a number once it is calibrated"
+    elif saturated == 1:
+        yield "all its pixels are saturated"
+    elif level < -_BELOW_BIAS * saturation:
+        yield f"its pixels are far below the bias: a level of {level:.0f} ADU once calibrated"
 
 
 def _doubts(job: CalibrateFrame, sampler: Sampler, saturation: float) -> tuple[str, ...]:

@@ -119,6 +119,8 @@ class Frame:
         Of the camera, e-/ADU, where the header tells it.
     readnoise : float or None
         Of the camera, e-, where the header tells it.
+    pixels : str
+        Type of its physical values, as numpy calls it: ``uint16``; empty where that is not known.
     """
 
     path: str
@@ -132,6 +134,7 @@ class Frame:
     temperature: float | None = None
     gain: float | None = None
     readnoise: float | None = None
+    pixels: str = ""
 
     @property
     def folder(self) -> str:

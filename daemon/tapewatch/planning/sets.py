@@ -17,6 +17,8 @@ from tapewatch.model import CalibrationFrame, Detector, Frame, Kind
 # Darks whose exposure times differ by less than this fraction are of one set.
 _SAME_EXPOSURE = 0.001
 _HOUR = 3600.0
+_PIXELS = ""  # no keyword is called so
+_Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class CalibrationSet:
 
     def __post_init__(self) -> None:
         first = self.frames[0].frame
-        key = (self.kind, self.folder, self.detector, self.last.filter)
+        key = (self.kind, self.folder, self.detector, self.last.filter, self.pixels)
         begins = (first.exptime, first.temperature, first.start)
         object.__setattr__(
             self, "id", hashlib.sha256(repr((key, begins)).encode()).hexdigest()[:16]
@@ -62,6 +64,11 @@ class CalibrationSet:
     def folder(self) -> str:
         """Folder of its frames."""
         return self.last.folder
+
+    @property
+    def pixels(self) -> str:
+        """Type of the values of its frames; empty where none of them tells it."""
+        return max(member.frame.pixels for member in self.frames)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -150,20 +157,34 @@ def _agreement(frame: Frame) -> object:
 def _by_settings(
     members: Sequence[CalibrationFrame],
 ) -> list[tuple[Detector, list[CalibrationFrame]]]:
-    """Split by settings; a frame that lacks one joins the others where they all agree on it."""
+    """Split by settings and type of the values.
+
+    A frame that lacks a setting joins the others where they all agree on it.
+    """
     values: dict[str, set[str]] = defaultdict(set)
     for member in members:
-        for keyword, value in member.frame.detector.settings:
+        for keyword, value in _settings(member.frame):
             values[keyword].add(value)
     common = {keyword: min(found) for keyword, found in values.items() if len(found) == 1}
     groups: dict[tuple[tuple[str, str], ...], list[CalibrationFrame]] = defaultdict(list)
     for member in members:
-        settings = common | dict(member.frame.detector.settings)
+        settings = common | dict(_settings(member.frame))
         groups[tuple(sorted(settings.items()))].append(member)
     return [
-        (replace(members[0].frame.detector, settings=settings), group)
+        (replace(members[0].frame.detector, settings=_less_pixels(settings)), group)
         for settings, group in groups.items()
     ]
+
+
+def _settings(frame: Frame) -> _Settings:
+    """Give the settings of a frame, and as one more the type of its values where it is known."""
+    pixels = ((_PIXELS, frame.pixels),) if frame.pixels else ()
+    return (*frame.detector.settings, *pixels)
+
+
+def _less_pixels(settings: _Settings) -> _Settings:
+    """Give the settings by which masters are chosen: the type of the values is none of them."""
+    return tuple(one for one in settings if one[0] != _PIXELS)
 
 
 def _cut(

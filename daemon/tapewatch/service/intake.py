@@ -36,7 +36,6 @@ from tapewatch.service.register import Register, changed
 from tapewatch.service.unsettled import Unsettled
 
 _DAY = 86400.0
-_REGULAR = "only regular files are taken"
 
 
 class Intake:
@@ -135,8 +134,8 @@ class Intake:
                 dirty |= self.look(path)
             for path in self._unsettled.paths:
                 dirty |= self.look(path)  # its time may never come, if the clock was set back
-            for path, what in found.irregular.items():
-                dirty |= self._set_aside(path, None, State.REJECTED, f"{what}: {_REGULAR}")
+            for path, why in found.irregular.items():
+                dirty |= self._set_aside(path, None, State.REJECTED, why)
             unseen = tuple(found.unseen)
             present = found.files.keys() | found.irregular.keys()
             for path in [path for path in self._known if path not in present]:
@@ -237,7 +236,7 @@ class Intake:
             root_identity(self._root)  # where the folder itself is gone, nothing is known of it
             return self._vanish(path)
         if isinstance(found, Irregular):
-            return self._set_aside(path, None, State.REJECTED, f"{found.what}: {_REGULAR}")
+            return self._set_aside(path, None, State.REJECTED, found.why)
         if self._known.get(path) == found and path not in self._unsettled:
             return set()
         if changed(found) < self._oldest:
