@@ -378,7 +378,7 @@ def _compressed() -> Iterator[Case]:
     frame, big = raw("packed"), raw("big", NAXIS1="32768", NAXIS2="32768")[:BLOCK]
     packed, packed2 = gz(frame), bz(frame)
     yield Case("bomb-zeros.fits.gz", bomb(b""), STALLED, "zeros")
-    yield Case("bomb-frame.fits.gz", bomb(big), WAITING, "size")
+    yield Case("bomb-frame.fits.gz", bomb(big), REJECTED, "unpack")
     dark = raw("dark", IMAGETYP="'dark'", NAXIS1="65536", NAXIS2="65536", INSTRUME="'bomb'")[:BLOCK]
     yield Case("bomb-dark.fits.gz", bomb(dark), ("rejected", "failed"), "bytes when unpacked")
     yield Case("bomb-behind.fits.gz", bomb(raw("behind")), DONE)
