@@ -108,7 +108,7 @@ def _detector(values: dict[str, Any]) -> Detector:
     )
 
 
-@lru_cache(maxsize=1 << 10)  # as frames
+@lru_cache(maxsize=1 << 14)  # all are read at every plan: those of a long season must find room
 def read_master(text: str) -> Master:
     """Read a master from its JSON."""
     values = json.loads(text)
@@ -128,6 +128,7 @@ def read_product(text: str | None) -> Product | None:
     return Product(**values)
 
 
+@lru_cache(maxsize=1 << 14)  # as masters
 def read_statistics(text: str) -> Statistics:
     """Read statistics from their JSON."""
     return Statistics(**json.loads(text))
