@@ -88,7 +88,7 @@ def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  (any dataclass of th
 _ENCODER = json.JSONEncoder(default=_fields, separators=(",", ":"))
 
 
-@lru_cache(maxsize=1 << 14)  # frames are immutable, and read at every plan
+@lru_cache(maxsize=1 << 12)  # frames are immutable, and read at every plan
 def read_frame(text: str) -> Frame:
     """Read a frame from its JSON."""
     values = json.loads(text)
@@ -134,7 +134,7 @@ def read_statistics(text: str) -> Statistics:
     return Statistics(**json.loads(text))
 
 
-@lru_cache(maxsize=1 << 12)  # as frames
+@lru_cache(maxsize=1 << 11)  # as frames
 def read_profile(text: str | None) -> Profile | None:
     """Read a profile from its JSON; None where there is none."""
     if text is None:
