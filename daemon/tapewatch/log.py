@@ -4,10 +4,12 @@
 the form of the lines.
 """
 
+import errno
 import json
 import logging
 import math
 import os
+import select
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +32,8 @@ _SHORTENED = {"shortened": True}  # said by a line that lacks what would have ma
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # syslog(3)
 _NOTICE = 5
 _DIGITS = 5  # of a number on the console
+_PATIENCE = 1000  # milliseconds that a reader of the lines may be behind
+_MISSED = "lines_missed"  # says how many lines before it could not be written there
 _MASTERS = ("bias", "dark", "flat", "master")  # fields that name a master's file
 
 
@@ -55,6 +59,7 @@ def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
         The file cannot be written.
     """
     stream = stream or sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    outlet = _Stream(stream)
     copy = [] if file is None else [_Copy(file)]
     structlog.configure(
         processors=[
@@ -62,10 +67,11 @@ def configure(stream: TextIO | None = None, file: Path | None = None) -> Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _bounded,
             *copy,
+            outlet.tell_missed,
             _rendering(stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Stream(stream),
+        logger_factory=lambda *_: outlet,
         cache_logger_on_first_use=False,
     )
     log: Log = structlog.get_logger()
@@ -115,16 +121,35 @@ def _rendering(stream: TextIO) -> Processor:
 
 
 class _Stream:
-    """Logger that writes lines to a stream; that the stream is gone must not end the night."""
+    """Logger that writes lines to a stream; that nobody reads them must not hold up the night.
+
+    A pipe that nobody reads from is full at some time, and who writes to it then waits for ever.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._missed = 0
+        self._room: select.poll | None = None
+        with suppress(OSError, ValueError):  # a stream that is no file, or closed
+            descriptor = stream.fileno()
+            self._room = select.poll()
+            self._room.register(descriptor, select.POLLOUT)
+
+    def tell_missed(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        """Say in an event how many lines before it could not be written."""
+        return {**event, _MISSED: self._missed} if self._missed else event
 
     def msg(self, line: str) -> None:
         """Write a line."""
+        # A line is shorter than what a pipe has room for when it says that it has any (pipe(7)).
+        patience = 0 if self._missed else _PATIENCE
+        if self._room is not None and not self._room.poll(patience):
+            self._missed += 1
+            return
         with suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()
+            self._missed = 0
 
     debug = info = warning = error = critical = msg
 
@@ -138,6 +163,7 @@ class _Copy:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._missed = 0
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.open("ab").close()
@@ -145,11 +171,23 @@ class _Copy:
             raise FatalError(f"the log {file} cannot be written: {error.strerror}") from error
 
     def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-        line = _as_json(logger, name, event) + "\n"
-        # A full disk must not end the night: the line is on stdout, too.
-        with suppress(OSError), self._file.open("ab", buffering=0) as file:
-            file.write(line.encode())
+        told = {**event, _MISSED: self._missed} if self._missed else event
+        try:
+            self._append((_as_json(logger, name, told) + "\n").encode())
+        except OSError as error:
+            # A full disk must not end the night: the line is on stdout, too, and the first says so.
+            self._missed += 1
+            trouble = f"the log {self._file} cannot be written: {error.strerror}"
+            return {**event, "log_trouble": trouble} if self._missed == 1 else event
+        self._missed = 0
         return event
+
+    def _append(self, line: bytes) -> None:
+        with self._file.open("ab", buffering=0) as file:
+            end = file.tell()
+            if file.write(line) < len(line):  # the rest has no room: no half of a line may stay
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _brief(event: EventDict) -> EventDict:

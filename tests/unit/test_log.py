@@ -234,6 +234,61 @@ def test_a_file_that_cannot_be_written_later_does_not_end_the_night(tmp_path: Pa
     assert parsed(stream.getvalue())["tries"] == 1
 
 
+def test_lines_missing_in_the_file_are_told_of_there_and_on_the_stream(tmp_path: Path) -> None:
+    file = tmp_path / "tapewatch.jsonl"
+    stream = io.StringIO()
+    log = configure(stream, file)
+    file.unlink()
+    file.mkdir()
+    for number in (1, 2):
+        log.info("frame.rejected", tries=number)
+    file.rmdir()
+    for number in (3, 4):
+        log.info("frame.rejected", tries=number)
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [one["tries"] for one in said] == [1, 2, 3, 4]
+    assert [one.get("log_trouble") for one in said] == [
+        f"the log {file} cannot be written: Is a directory",
+        *[None] * 3,
+    ]
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(one["tries"], one.get("lines_missed")) for one in kept] == [(3, 2), (4, None)]
+
+
+def test_no_half_of_a_line_stays_where_a_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tapewatch.jsonl"
+    log = configure(io.StringIO(), file)
+    really = io.FileIO.write
+
+    class Cramped(io.FileIO):
+        def write(self, data: Any, /) -> int:  # noqa: ANN401  (any buffer)
+            return really(self, data[:20])
+
+    log.info("frame.rejected", tries=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda path, *_, **__: Cramped(path, "ab"))
+        log.info("frame.rejected", tries=2)
+    log.info("frame.rejected", tries=3)
+    assert [json.loads(line)["tries"] for line in file.read_text().splitlines()] == [1, 3]
+
+
+def test_a_full_pipe_that_nobody_reads_holds_nobody_and_what_is_missing_is_told() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "w") as stream:
+        log = configure(stream)
+        lines = 300  # far more than a pipe has room for
+        for number in range(lines):
+            log.info("frame.rejected", tries=number, reason="x" * 500)
+        os.set_blocking(reading, False)
+        first = [json.loads(line) for line in reader.read().splitlines()]
+        log.info("frame.rejected", tries=lines)
+        last = json.loads(reader.read())
+        assert [one["tries"] for one in first] == list(range(len(first)))
+        assert (last["tries"], last["lines_missed"]) == (lines, lines - len(first))
+
+
 def test_a_file_that_cannot_be_written_at_the_start_is_fatal(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FatalError, match=r"tapewatch\.jsonl cannot be written"):

@@ -149,7 +149,7 @@ class Crew:
         wait([one.future for one in self._running.values()], seconds)
 
     def abandon(self) -> list[Job]:
-        """Give up what is still running, for the workers are about to be ended.
+        """Give up what is still running, and end the workers.
 
         Returns
         -------
@@ -158,4 +158,5 @@ class Crew:
         """
         abandoned = [one.job for one in self._running.values()]
         self._running.clear()
+        self._workers.stop()
         return abandoned

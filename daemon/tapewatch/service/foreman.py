@@ -210,7 +210,7 @@ class Foreman:
         return found or set()
 
     def stop(self, grace: float) -> None:
-        """Let running jobs end, for a while; end the others, whose tries do not count.
+        """Let running jobs end, for a while; end the others, whose tries do not count, and all.
 
         Parameters
         ----------
@@ -221,4 +221,5 @@ class Foreman:
         self.planner.plan(self.collect())
         for job in self._crew.abandon():
             self.booking.take_back(job)
+            self._littered.add(folder_of(job))
         self._write_lists()

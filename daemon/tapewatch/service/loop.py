@@ -235,6 +235,7 @@ class Service:
     def _shut_down(self) -> int:
         """Let running jobs end for a while, write the lists, and say what was done."""
         self._foreman.stop(_GRACE)
+        self._remove_leftovers(self._foreman.take_littered())
         if self._next_parameters is not None:
             self._log.info("service.reloading", parameters=str(self._parameters.file))
             return 0
