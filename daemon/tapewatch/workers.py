@@ -31,9 +31,10 @@ _PATIENCE = 120.0  # seconds, the next too
 _PATIENCE_PER_FRAME = 20.0
 _PATIENCE_PER_PIXEL = 4e-6  # four bytes over a share that gives a megabyte a second
 _LONGEST = 3600.0
-# Most that jobs were measured to take: 56 bytes a pixel, 94 with COSMIC, the masters kept included.
+# Most that jobs were measured to take: 64 bytes a pixel (UNCERT), 106 with COSMIC, the masters kept
+# included; of a .fz file its pixels twice besides.
 _MEMORY = 1 << 30  # bytes
-_MEMORY_PER_PIXEL = 64  # bytes, and as many again to look for cosmic rays
+_MEMORY_PER_PIXEL = 96  # bytes, and as many again to look for cosmic rays
 UNPACKING_PATIENCE = 900.0
 """Seconds after which to unpack a file counts as hanging: bzip2 makes ten megabytes a second."""
 
@@ -187,10 +188,11 @@ def memory_of(job: Job, place: Workplace) -> int:
     Returns
     -------
     int
-        Bytes of address space.
+        Bytes of address space, never more than this machine has.
     """
     times = 2 if place.treatment.cosmic else 1
-    return _MEMORY + times * _MEMORY_PER_PIXEL * _pixels_of(job)
+    wanted = _MEMORY + times * _MEMORY_PER_PIXEL * _pixels_of(job)
+    return min(wanted, os.sysconf("SC_PHYS_PAGES") * resource.getpagesize())
 
 
 @contextmanager
@@ -223,6 +225,13 @@ def bounded_memory(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def is_of_worker(error: BaseException) -> bool:
+    """Tell whether an error is what became of a worker, not what it found."""
+    if isinstance(error, TimeoutError):
+        return not error.args  # else the system's
+    return isinstance(error, ProcessExpired | BrokenProcessPool | MemoryError)
+
+
 def reason_of(error: BaseException) -> str:
     """Put into words for the log why a job failed.
 
@@ -242,7 +251,7 @@ def reason_of(error: BaseException) -> str:
         return "its worker process died"
     if isinstance(error, MemoryError):
         return f"MemoryError: it asks for more than a frame of its size may take {error}".rstrip()
-    if isinstance(error, TimeoutError) and not error.args:  # not the system's
+    if isinstance(error, TimeoutError) and is_of_worker(error):
         return "it took too long and was ended"
     if isinstance(error, TapewatchError | OSError):
         return str(error)

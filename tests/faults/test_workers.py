@@ -1,21 +1,26 @@
 """Workers that die, hang, or want all memory: one try of one frame, and the night goes on."""
 
+import gzip
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 from support import eventually
 from support_frames import write_raw
-from support_night import QUICK, Daemon, appear, running, tapewatch, write_par
+from support_night import QUICK, Daemon, appear, running, state_of, tapewatch, write_par
 from support_processes import fork_servers, processes, workers
 from support_sabotage import Harm, Sabotage
 from support_service import write_calibrations
 
 # What a worker does with the frame that is called so; of the others nothing is harmed.
 VICTIM = "victim.fits"
+_PIXELS = np.zeros((20, 30), np.int16)
 _JOB = "tapewatch.jobs.perform:calibrate_frame"
 
 
@@ -151,12 +156,58 @@ def test_where_no_worker_can_be_made_the_daemon_says_so_and_ends(par: Path, tmp_
     assert "Traceback" not in ended.errors
 
 
+def test_an_orphan_that_wakes_later_leaves_its_successors_product_alone(
+    par: Path, tmp_path: Path
+) -> None:
+    harm = Harm(_JOB, "stop_self", argument=VICTIM)
+    sabotage = Sabotage(tmp_path / "sabotage", harm)
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, VICTIM)
+        group = daemon.process.pid
+        (orphan,) = eventually(lambda: _stopped(group))
+        (server,) = fork_servers(group)
+        os.kill(server, signal.SIGSTOP)  # whose end would be the worker's, too
+        # As long as one of a group is a child of ours, the system does not wake the stopped ones.
+        fellow = subprocess.Popen(["cat"], stdin=subprocess.PIPE, process_group=group)
+        daemon.process.kill()
+        daemon.process.wait(20)
+        assert {orphan, server} <= processes(group).keys()
+        with fellow, running(par) as successor:
+            successor.wait_for("frame.calibrated", file=VICTIM)
+            before = state_of(par.parent / f"w{VICTIM}")
+            os.kill(orphan, signal.SIGCONT)
+            eventually(lambda: orphan not in processes(group))
+            os.kill(server, signal.SIGCONT)
+            eventually(lambda: server not in processes(group))
+            assert state_of(par.parent / f"w{VICTIM}") == before
+            assert not list(par.parent.rglob("*.part"))
+            assert successor.stop() == 0
+
+
+def test_what_kills_who_unpacks_it_is_rejected_and_all_others_are_done(
+    par: Path, tmp_path: Path
+) -> None:
+    mosaic = fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(_PIXELS) for _ in range(2))])
+    mosaic.writeto(tmp_path / "mosaic.fits")
+    content = gzip.compress((tmp_path / "mosaic.fits").read_bytes())
+    harm = Harm("tapewatch.workers:_inspect", "kill_self", calls=(), argument="mosaic")
+    sabotage = Sabotage(tmp_path / "sabotage", harm)
+    with running(par, sabotage.environment) as daemon:
+        appear(par.parent / "mosaic.fits.gz", content)
+        _send(par.parent, "a.fits")
+        (line,) = daemon.wait_for("frame.rejected")
+        assert line["file"] == "mosaic.fits.gz"
+        assert line["reason"].startswith("cannot be unpacked: its worker process died")
+        daemon.wait_for("frame.calibrated", file="a.fits")
+        assert sabotage.hits == [3]
+        assert daemon.stop() == 0
+
+
 def test_a_killed_fork_server_is_replaced(par: Path) -> None:
     with running(par) as daemon:
         _send(par.parent, "a.fits")
         daemon.wait_for("frame.calibrated", file="a.fits")
-        group = daemon.process.pid
-        (server,) = fork_servers(group)
+        (server,) = fork_servers(daemon.process.pid)
         os.kill(server, signal.SIGKILL)
         _send(par.parent, "b.fits")
         daemon.wait_for("frame.calibrated", file="b.fits")

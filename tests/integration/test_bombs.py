@@ -18,6 +18,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
+from pebble import ProcessExpired
 
 from support_frames import CARDS, SHAPE, write_raw
 from support_intake import Camera
@@ -284,16 +285,24 @@ def test_others_are_taken_while_a_file_is_unpacked(
     assert intake.unsettled == 0
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ProcessExpired("ended", code=-9), "its worker process died (exit code -9)"),  # type: ignore[no-untyped-call]
+        (BrokenProcessPool(), "its worker process died"),
+        (MemoryError(), "MemoryError: it asks for more than a frame of its size may take"),
+        (TimeoutError(), "it took too long and was ended"),
+    ],
+)
 def test_what_kills_who_unpacks_it_is_rejected_after_three_tries(
-    intake: Intake, elsewhere: _Elsewhere, big: Path
+    intake: Intake, elsewhere: _Elsewhere, big: Path, error: Exception, said: str
 ) -> None:
     intake.reconcile()
     for number in range(3):
         assert len(elsewhere.asked) == number + 1
-        elsewhere.asked[-1][1].set_exception(BrokenProcessPool())
+        elsewhere.asked[-1][1].set_exception(error)
         intake.look_at_due()
-    reason = "cannot be unpacked: its worker process died (3 tries)"
-    assert state(intake, big.name) == ("rejected", reason)
+    assert state(intake, big.name) == ("rejected", f"cannot be unpacked: {said} (3 tries)")
     assert len(elsewhere.asked) == 3
     assert intake.reconcile() == set()
     big.write_bytes(big.read_bytes() + b"\0")

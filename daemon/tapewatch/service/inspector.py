@@ -11,11 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from tapewatch.errors import BeingUnpackedError, RejectedError, StillPackedError, TapewatchError
+from tapewatch.errors import BeingUnpackedError, RejectedError, StillPackedError
 from tapewatch.facts import TRIES
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.model import Identity
-from tapewatch.workers import UNPACKING_PATIENCE, reason_of
+from tapewatch.workers import UNPACKING_PATIENCE, is_of_worker, reason_of
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class Inspector:
         error = TimeoutError() if cancelled else request.future.exception()
         if error is None:
             return request.future.result()
-        if isinstance(error, TapewatchError) or (isinstance(error, OSError) and error.args):
+        if not is_of_worker(error):
             del self._requests[path]
             raise error
         if request.tries >= TRIES:
