@@ -119,6 +119,9 @@ class World:
             facts = self.facts(folder)
             made = plan(facts, self.parameters, self.now, finish=finish)
             assert made == plan(facts, self.parameters, self.now, finish=finish)
+            brief = plan(facts, self.parameters, self.now, finish=finish, thorough=False)
+            assert brief == replace(made, matches=brief.matches)
+            assert chosen(brief) == chosen(made)
             assert all(moment > self.now for moment in moments([made]))
             self.in_use -= facts.in_use
             self.in_use |= {one.id for one in made.kept}
@@ -203,6 +206,15 @@ class World:
         """Give the plain names of the masters in use."""
         used = [self.masters[one] for one in self.in_use]
         return {one.path: self.stems[one.set_id] for one in used if one.set_id in self.stems}
+
+
+def chosen(made: Plan) -> dict[tuple[str, Kind], tuple[Master | None, float, tuple[str, ...]]]:
+    """Give the master of each object frame, its scale and flags."""
+    return {
+        (path, kind): (match.master, match.scale, match.flags)
+        for path, found in made.matches.items()
+        for kind, match in found.items()
+    }
 
 
 def paths_of(job: Job) -> set[str]:

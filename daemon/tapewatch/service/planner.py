@@ -256,7 +256,9 @@ class Planner:
         of_sets = replace(facts, objects=(), sequences=(), pinned=(), busy_elsewhere=False)
         of_objects = bool(frames or facts.sequences)
         known = self._still_known(folder, of_sets, finish=finish) if of_objects else None
-        made = plan(facts, self._parameters, time.time(), finish=finish, known=known)
+        made = plan(
+            facts, self._parameters, time.time(), finish=finish, known=known, thorough=False
+        )
         sets = replace(made, jobs=(), verdicts=(), matches={}, sequences=())
         self._known[folder] = _Known(of_sets, finish, sets)
         planned = {key_of(job) for job in made.jobs}
