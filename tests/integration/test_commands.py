@@ -59,6 +59,7 @@ MASTER_FIELDS = {
     *("file", "id", "kind", "filter", "exptime", "frames", "in_use", "built", "mean", "std"),
 }
 HEALTH_FIELDS = {"running", "pid", "host", "started", "watching", "state", "log", "trouble"} | {
+    "by",
     "found_by_scan",
     "set_aside",
 }

@@ -13,6 +13,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from watchdog.events import (
@@ -29,6 +30,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_c import (
     CallbackId,
+    InotifyConstants,
     InotifyEvent,
     InotifyFD,
     Mask,
@@ -63,7 +65,8 @@ class Watch:
         Called with a path below `root` and whether the event vouches for the file: it was closed
         after writing, or renamed to this name. A folder is never vouched for and should be
         scanned. Called from another thread: it must return at once and raise nothing, for an
-        exception ends that thread (`trouble` then says so).
+        exception ends that thread (`trouble` then says so). With `root` itself where the kernel
+        lost events: it should be scanned as a whole.
     """
 
     def __init__(self, root: Path, recurse: bool, on_hint: OnHint) -> None:
@@ -105,6 +108,11 @@ class Watch:
                     thread.join(timeout)
         self._observer = self._descriptor = None
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._observer is not None
+
     def trouble(self) -> str | None:
         """Say why hints cannot be relied on now, or return None.
 
@@ -125,7 +133,7 @@ class Watch:
         # inotify is told not to follow links, so that it stays within the tree: the root itself
         # must be named without.
         real_root = os.path.realpath(self._root)
-        self._descriptor = _Descriptor()
+        self._descriptor = _Descriptor(partial(self._on_hint, self._root, False))  # noqa: FBT003
         self._descriptor.start()
         # The "full" emitter tells a file moved in (whole) from one created (empty).
         self._observer = BaseObserver(InotifyFullEmitter, inotify_fd=self._descriptor)
@@ -157,6 +165,8 @@ class Watch:
         if unwatched:
             path, reason = unwatched[0]
             return f"{len(unwatched)} folders are not watched, the first {path}: {reason}"
+        if self._descriptor.unmounted.is_set():
+            return "a disk was unmounted below it, and its watches with it"
         if self._descriptor.overflowed.is_set():
             return "events were lost: the kernel's queue overflowed (fs.inotify.max_queued_events)"
         return None
@@ -188,12 +198,21 @@ class _Descriptor(InotifyFD):
     """watchdog's inotify instance, which tells of what watchdog passes over in silence.
 
     Watches that the kernel refused (watchdog ignores those of subfolders, and takes the -1 of a
-    folder without permission for a watch), and the overflow of the kernel's queue.
+    folder without permission for a watch), those that it took away with their disk, and the
+    overflow of its queue.
+
+    Parameters
+    ----------
+    on_overflow : callable
+        Called at an overflow, from the thread that reads events.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_overflow: Callable[[], None]) -> None:
         super().__init__()
         self.overflowed = threading.Event()
+        # A disk that is mounted again has the same device and inode numbers: only this tells.
+        self.unmounted = threading.Event()
+        self._on_overflow = on_overflow
         self._refused: dict[bytes, OSError] = {}
         self._refused_lock = threading.Lock()
 
@@ -226,8 +245,11 @@ class _Descriptor(InotifyFD):
     def handle_event(self, event: InotifyEvent) -> None:
         """Handle an event, as watchdog does: after an overflow it renews all watches."""
         super().handle_event(event)
+        if event.mask & InotifyConstants.IN_UNMOUNT:
+            self.unmounted.set()
         if event.is_queue_overflow:
             self.overflowed.set()
+            self._on_overflow()
 
     def unwatched(self, root: bytes) -> list[tuple[str, str]]:
         """Return path and reason of the folders that should be watched and are not.

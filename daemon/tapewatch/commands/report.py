@@ -19,6 +19,10 @@ from tapewatch.whereabouts import Where, find, is_running, no_room
 
 _SHOWN_DONE = 10
 _POLL = 0.2  # seconds
+_NOTICED = {
+    "inotify": ", told of new files by the kernel",
+    "scan": ", looking for new files every RESCAN seconds",
+}
 
 
 def status(options: argparse.Namespace) -> int:
@@ -40,6 +44,7 @@ def status(options: argparse.Namespace) -> int:
         records, masters = ledger.frames(statistics=False), ledger.masters()
         trouble = ledger.note("trouble") or ledger.note("output_trouble") or no_room(ledger.path)
         found_by_scan = int(ledger.note("found_by_scan") or 0)
+        by = ledger.note("noticed_by")
     health = {
         "running": is_running(parameters),
         "pid": where.pid,
@@ -49,6 +54,7 @@ def status(options: argparse.Namespace) -> int:
         "state": where.state,
         "log": where.log,
         "trouble": trouble,
+        "by": by,
         "found_by_scan": found_by_scan,
         "set_aside": [str(one) for one in quarantine.found(Path(where.state))],
     }
@@ -204,11 +210,15 @@ def _print_status(
     print(
         f"tapewatch {runs} (process {health['pid']} on {health['host']}, {health['started']} UTC)"
     )
-    print(f"watching {health['watching']}")
+    noticed = _NOTICED.get(health["by"], "")
+    print(f"watching {health['watching']}{noticed}")
     if health["trouble"]:
         print(f"TROUBLE: {health['trouble']}")
     if health["found_by_scan"]:
-        print(f"files that no event told of, found by searching: {health['found_by_scan']}")
+        print(
+            f"files that no event told of, found by searching alone: {health['found_by_scan']}"
+            " (none is lost by that; if the number grows each night, set WATCH poll)"
+        )
     for file in health["set_aside"]:
         print(f"a damaged state file was set aside, and what it told found out anew: {file}")
     counts = Counter(str(one.state) for one in records)

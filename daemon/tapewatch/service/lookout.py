@@ -1,13 +1,14 @@
 """Finds out where something happened: by hints, and by scans that make up for those that are lost.
 
 The watch can go deaf in many ways without a word. So it is examined before each scan and armed
-anew where need be; and files are counted that a scan finds and no hint has named: they tell of
-a watch that cannot see, as on a disk on which another machine writes.
+anew where need be. Files are counted that a scan finds and no hint has named: they tell of a watch
+that cannot see, as on a disk on which another machine writes, or in a subfolder that was mounted
+over. Where no watch can be set, scans alone find all, and each tries to set one again.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tapewatch.arrival.mounts import is_network
@@ -25,6 +26,8 @@ TROUBLE = "trouble"
 """Note in the ledger: why hints, or the folder, cannot be relied on now."""
 FOUND_BY_SCAN = "found_by_scan"
 """Note in the ledger: number of files that no event told of, since the watch was first set."""
+BY = "noticed_by"
+"""Note in the ledger: ``inotify`` where events tell of new files now, else ``scan``."""
 
 
 class Lookout:
@@ -63,6 +66,8 @@ class Lookout:
         self._hinted: set[str] = set()  # since the last scan
         self._scanned = False
         self._scan_due = 0.0  # by the monotonic clock
+        self._earliest_scan = 0.0  # so that scans do not take all the time
+        self._noted_by = ""
         self.trouble = ""
         """Why hints, or the folder, cannot be relied on now."""
 
@@ -101,6 +106,8 @@ class Lookout:
         with self._lock:
             hints, self._hints = self._hints, {}
         changed: set[str] = set()
+        if hints.pop(self._parameters.watchdir, None) is not None:  # events were lost
+            self._scan_due = min(self._scan_due, self._earliest_scan)
         for path, vouched in hints.items():
             self._hinted.add(path.relative_to(self._parameters.watchdir).as_posix())
             changed |= self._intake.hint(path, vouched=vouched)
@@ -115,16 +122,21 @@ class Lookout:
             Paths of frames that have come, changed, or gone.
         """
         changed: set[str] = set()
-        deaf = self._watch is None or not self._scanned
+        heard = self._scanned  # before the first scan, nothing had to be
         trouble = self._mend_watch()
         try:
             changed |= self._intake.reconcile()
-            self._count_missed(deaf=deaf or bool(trouble))
+            self._scanned = True
+            missed = self._missed()
+            if missed and heard and self._watch is not None:
+                trouble = self._count(missed, trouble, self._watch)
         except RetriableError as error:
             trouble = str(error)
         self._tell(trouble)
-        pause = max(self._parameters.rescan, _SCAN_SHARE * self._intake.scan_seconds)
-        self._scan_due = time.monotonic() + pause
+        self._note_by()
+        now = time.monotonic()
+        self._earliest_scan = now + _SCAN_SHARE * self._intake.scan_seconds
+        self._scan_due = max(now + self._parameters.rescan, self._earliest_scan)
         return changed
 
     def _on_hint(self, path: Path, vouched: bool) -> None:
@@ -136,36 +148,50 @@ class Lookout:
         self._wake()
 
     def _mend_watch(self) -> str:
-        """Arm the watch, or arm it again after trouble; give what is wrong with it."""
+        """Arm the watch, or tell what is wrong with it and arm it again; give what still is."""
         if self._watch is None or (trouble := self._watch.trouble()) is None:
             return ""
+        if self._watch.is_armed:
+            self._tell(trouble)  # though it may be over in a moment: events were lost
         self._watch.acknowledge_overflow()
         if self._watch.trouble() is None:
-            return trouble
-        self._watch.stop()
+            return ""
+        return self._arm(self._watch)
+
+    def _arm(self, watch: Watch) -> str:
+        """Set all watches anew; give what is wrong with them."""
+        watch.stop()
         try:
-            self._watch.start()
+            watch.start()
         except RetriableError as error:
             return str(error)
-        # What was mended is told as well, until the next scan; but it is armed for the first time.
-        return self._watch.trouble() or (trouble if self._scanned else "")
+        return watch.trouble() or ""
 
-    def _count_missed(self, *, deaf: bool) -> None:
-        """Count the files of the last scan that an event should have named and did not."""
+    def _missed(self) -> list[str]:
+        """Give the files of the last scan that an event should have named and did not."""
         hinted, self._hinted = self._hinted, set()
-        self._scanned = True
-        if deaf:
-            return
         latest = time.time() - _HINT_PATIENCE
-        missed = [
+        return [
             path
             for path, changed in self._intake.found.items()
             if changed < latest and not any(_covers(hint, path) for hint in hinted)
         ]
-        if missed:
-            total = int(self._ledger.note(FOUND_BY_SCAN) or 0) + len(missed)
-            self._ledger.set_note(FOUND_BY_SCAN, str(total))
-            self._log.warning("watch.missed", count=len(missed), file=missed[0])
+
+    def _count(self, missed: Sequence[str], trouble: str, watch: Watch) -> str:
+        """Count what a watch missed, set one anew that seemed to be well; give its trouble."""
+        total = int(self._ledger.note(FOUND_BY_SCAN) or 0) + len(missed)
+        self._ledger.set_note(FOUND_BY_SCAN, str(total))
+        if trouble or self.trouble:
+            return trouble
+        self._log.warning("watch.missed", count=len(missed), file=missed[0])
+        return self._arm(watch)
+
+    def _note_by(self) -> None:
+        """Have ``status`` tell how new files are noticed now."""
+        by = "scan" if self._watch is None or self.trouble else "inotify"
+        if by != self._noted_by:
+            self._ledger.set_note(BY, by)
+            self._noted_by = by
 
     def _tell(self, trouble: str) -> None:
         if trouble and not self.trouble:
