@@ -55,6 +55,15 @@ def set_product(database: sqlite3.Connection, path: str, product: Product, made_
     sequences.set_chain(database, path, chain)
 
 
+def set_outlived(database: sqlite3.Connection, path: str, product: Product) -> None:
+    """Record that a frame is done although its file is gone, where it is: its product is whole."""
+    reason = f"calibrated: {product.path}; its own file is gone"
+    database.execute(
+        "UPDATE frames SET data_hash = ?, state = ?, reason = ? WHERE path = ? AND gone",
+        (product.data_hash, State.DONE, reason, path),
+    )
+
+
 def set_content(database: sqlite3.Connection, path: str, content: Content) -> None:
     """Record a frame's content, unless its file has changed since it was read."""
     statistics = None if content.statistics is None else to_json(content.statistics)

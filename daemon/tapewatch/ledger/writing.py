@@ -188,6 +188,8 @@ class Ledger(LedgerReader):
             if report.content is not None and report.product is not None:
                 entries.set_content(database, path, report.content)
                 entries.set_product(database, path, report.product, report.ended)
+                if not report.product.recipe.provisional:
+                    entries.set_outlived(database, path, report.product)
             row = database.execute("SELECT arrived FROM frames WHERE path = ?", (path,)).fetchone()
             return report.ended if row is None else float(row[0])
 
@@ -211,13 +213,7 @@ class Ledger(LedgerReader):
         with self._transaction() as database:
             entries.touch(database, frame.path, None, State.SEEN, "", made_at)
             entries.set_frame(database, frame, product.header_hash)
-            database.execute(
-                "UPDATE frames SET data_hash = ?, state = ?, reason = ? WHERE path = ?",
-                (
-                    *(product.data_hash, State.DONE),
-                    *(f"calibrated: {product.path}; its own file is gone", frame.path),
-                ),
-            )
+            entries.set_outlived(database, frame.path, product)
             entries.set_product(database, frame.path, product, made_at)
 
     def set_master(self, master: Master, statistics: Statistics, now: float) -> None:
