@@ -184,7 +184,7 @@ class Fault:
         The watch cannot be relied on before it ends; else it is mended as it is noticed.
     prepare : callable
         What the folder is made to be beforehand.
-    through : sequence of str
+    before : sequence of str
         What starts the daemon.
     """
 
@@ -193,7 +193,7 @@ class Fault:
     mend: Callable[[Site], None] = nothing
     lasts: bool = True
     prepare: Callable[[Site], None] = nothing
-    through: Sequence[str] = ()
+    before: Sequence[str] = ()
 
 
 FAULTS = {
@@ -214,18 +214,18 @@ FAULTS = {
         lasts=False,
         prepare=put_on_a_disk,
     ),
-    "unreadable": Fault(made_unreadable, "Permission denied", made_readable, through=_HUMBLE),
+    "unreadable": Fault(made_unreadable, "Permission denied", made_readable, before=_HUMBLE),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_root_in_trouble_is_told_and_watched_again(site: Site, name: str) -> None:
     fault = FAULTS[name]
-    if fault.through:
-        run(*fault.through, "true")
+    if fault.before:
+        run(*fault.before, "true")
     fault.prepare(site)
     site.prepare()
-    with running(site.write_par(), through=fault.through) as site.daemon:
+    with running(site.write_par(), before=fault.before) as site.daemon:
         daemon = site.daemon
         daemon.wait_for("frame.calibrated", 2)
         eventually(lambda: site.health()["by"] == "inotify")
@@ -308,15 +308,15 @@ def limit(daemon: Daemon, name: str, value: int) -> None:
 def started_with(name: str, value: int) -> tuple[str, ...]:
     """Give the command that starts another within a limit of inotify."""
     set_limit = f'echo {value} > {_LIMITS / name} && exec "$@"'
-    through = (*_OWN_LIMITS, "sh", "-c", set_limit, "sh")
-    run(*through, "true")
-    return through
+    command = (*_OWN_LIMITS, "sh", "-c", set_limit, "sh")
+    run(*command, "true")
+    return command
 
 
 def test_where_no_watch_can_be_had_scans_find_all_until_there_is_one(site: Site) -> None:
     site.prepare()
-    through = started_with("max_inotify_instances", 0)
-    with running(site.write_par(RESCAN=0.2), through=through) as daemon:
+    before = started_with("max_inotify_instances", 0)
+    with running(site.write_par(RESCAN=0.2), before=before) as daemon:
         (line,) = daemon.wait_for("watch.degraded")
         assert "no inotify instances left (raise fs.inotify.max_user_instances)" in line["reason"]
         site.send("during.fits")
@@ -339,8 +339,8 @@ def test_subfolders_beyond_the_number_of_watches_are_searched_and_told(site: Sit
     site.prepare()
     for number in range(5):
         site.send(f"field-{number}/before.fits")
-    through = started_with("max_inotify_watches", 3)
-    with running(site.write_par(), through=through) as site.daemon:
+    before = started_with("max_inotify_watches", 3)
+    with running(site.write_par(), before=before) as site.daemon:
         daemon = site.daemon
         (line,) = daemon.wait_for("watch.degraded")
         assert "folders are not watched" in line["reason"]

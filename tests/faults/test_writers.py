@@ -391,7 +391,7 @@ def test_of_thousands_of_files_at_once_none_is_lost(tmp_path: Path, queue: int |
     with running(par) as daemon:
         daemon.wait_for("master.built", 3)
         apart = sorted((source / "apart").iterdir())
-        commands = [["cp", *apart[first::4], folder] for first in range(4)]
+        commands: list[list[str | Path]] = [["cp", *apart[first::4], folder] for first in range(4)]
         commands.append(["cp", "-r", source / "copied", folder])
         cameras = [subprocess.Popen(command) for command in commands]
         assert [camera.wait() for camera in cameras] == [0] * 5
