@@ -9,6 +9,7 @@ compared with the notebook's arithmetic. Ends with exit code 1 where a criterion
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -302,6 +303,7 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, help="folder to work in (default: for temporary files)")
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the daemon, too
     print(f"{options.frames} frames of {options.size}x{options.size}; {machine()}")
     with (
         tempfile.TemporaryDirectory(prefix="tapewatch-soak-", dir=options.dir) as place,

@@ -1,6 +1,7 @@
 """Provisional products on disk, sequences redone for real, and what one more frame costs."""
 
 import shutil
+import time
 from pathlib import Path
 
 from astropy.io import fits
@@ -84,6 +85,30 @@ def test_one_more_frame_of_a_long_sequence_has_no_more_frames_decided_on(tmp_pat
             at.look()
             decided.append(at.service._foreman.planner.decided - before)
     assert decided[0] == decided[1]
+
+
+def test_what_masters_of_another_folder_may_suit_is_planned_now_and_then(tmp_path: Path) -> None:
+    nights = ("a", "b", "c")
+    for number, night in enumerate(nights):
+        write_objects(tmp_path / night, f"x{number}.fits", f"y{number}.fits")
+    with station(tmp_path) as at:
+        at.look()
+        planner = at.service._foreman.planner
+        planner._concerned_rest_until = time.monotonic() + 1000.0
+        write_calibrations(tmp_path / "d")
+        at.service._lookout.scan_soon()
+        before = time.time()
+        for _ in range(20):
+            at.turn()
+        built = {one.master.kind for one in at.ledger.masters()}
+        assert len(built) == 3
+        assert planner.put_off
+        assert before < (planner.next_look() or 0.0) < before + 1100.0
+        assert "done" not in {state for path, state in at.states().items() if path[0] in nights}
+        planner.rested()
+        at.look()
+        assert not planner.put_off
+        assert set(at.states().values()) == {"done"}
 
 
 def test_a_sequence_that_ended_is_redone_as_a_whole(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  (any dataclass of th
 _ENCODER = json.JSONEncoder(default=_fields, separators=(",", ":"))
 
 
-@lru_cache(maxsize=1 << 14)  # frames are immutable, and read at every plan
+@lru_cache(maxsize=1 << 12)  # frames are immutable, and read at every plan
 def read_frame(text: str) -> Frame:
     """Read a frame from its JSON."""
     values = json.loads(text)
@@ -108,7 +108,7 @@ def _detector(values: dict[str, Any]) -> Detector:
     )
 
 
-@lru_cache(maxsize=1 << 10)  # as frames
+@lru_cache(maxsize=1 << 14)  # all are read at every plan: those of a long season must find room
 def read_master(text: str) -> Master:
     """Read a master from its JSON."""
     values = json.loads(text)
@@ -128,12 +128,13 @@ def read_product(text: str | None) -> Product | None:
     return Product(**values)
 
 
+@lru_cache(maxsize=1 << 14)  # as masters
 def read_statistics(text: str) -> Statistics:
     """Read statistics from their JSON."""
     return Statistics(**json.loads(text))
 
 
-@lru_cache(maxsize=1 << 12)  # as frames
+@lru_cache(maxsize=1 << 11)  # as frames
 def read_profile(text: str | None) -> Profile | None:
     """Read a profile from its JSON; None where there is none."""
     if text is None:

@@ -80,6 +80,8 @@ def readout_objection(master: Detector, frame: Detector) -> str:
     str
         Empty where the master suits as it is, or a part of it does.
     """
+    if master == frame:  # as nearly all are, and it is asked of all masters for all frames
+        return ""
     if cut_of(master, frame) is not None:
         master = replace(master, shape=frame.shape, window=frame.window)
     return detector_objection(master, frame)

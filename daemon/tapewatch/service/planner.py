@@ -77,13 +77,15 @@ class Planner:
         self._seen: frozenset[Kind] = frozenset()
         self._put_off: set[str] = set()  # folders to be planned a little later
         self._rest_until: dict[str, float] = {}  # by the monotonic clock
+        self._concerned: set[str] = set()  # folders that masters of another one may suit
+        self._concerned_rest_until = 0.0  # by the monotonic clock
         self.decided = 0
         """How many frames were decided on since the start: what planning costs."""
 
     @property
     def put_off(self) -> bool:
         """Whether a folder is to be planned after a pause."""
-        return bool(self._put_off)
+        return bool(self._put_off or self._concerned)
 
     def next_look(self) -> float | None:
         """When time alone will change what can be done, seconds since 1970."""
@@ -91,6 +93,8 @@ class Planner:
         times = [*self._look_again.values()]
         times += [moment for ends in self._ends.values() for moment in ends.values()]
         times += [now + self._rest_until[folder] - clock for folder in self._put_off]
+        if self._concerned:
+            times.append(now + self._concerned_rest_until - clock)
         if self._reasons_outdated:
             times.append(now + max(self._reasons_rest_until - clock, 0.0))
         return min(times, default=None)
@@ -126,6 +130,7 @@ class Planner:
     def rested(self) -> None:
         """Put off no folder for what the last plan of it took, as if time had passed since."""
         self._rest_until.clear()
+        self._concerned_rest_until = 0.0
 
     def plan_due(self, *, finish: bool = False) -> None:
         """Plan the folders for which the time has come.
@@ -138,6 +143,7 @@ class Planner:
         now = time.time()
         due = {folder for folder, moment in self._look_again.items() if moment <= now}
         self._plan_folders(due, finish=finish)
+        self._plan_concerned(finish=finish)
         for folder, ends in list(self._ends.items()):
             if any(moment <= now for moment in ends.values()):
                 self._plan_sequences(folder, finish=finish)
@@ -174,7 +180,7 @@ class Planner:
 
     def _plan_folders(self, folders: set[str], *, finish: bool) -> None:
         """Plan the sets of folders, and the sequences that other masters than before may suit."""
-        concerned: set[str] = set()
+        own: set[str] = set()
         to_plan = set(folders)
         while to_plan:
             folder = min(to_plan)
@@ -188,7 +194,7 @@ class Planner:
             in_use = {master.id for master in made.kept}
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
             if self._ledger.set_in_use(folder, in_use):
-                concerned |= self._ledger.folders(Kind.OBJECT)
+                self._concerned |= self._ledger.folders(Kind.OBJECT)
                 # Darks and flats of other folders may want one of these biases, flats one of these
                 # darks. This ends: biases in use depend on frames of their own folder alone.
                 if any(one.calibration_set.kind is not Kind.FLAT for one in made.sets):
@@ -196,7 +202,7 @@ class Planner:
             usable = frozenset((one.master.id, one.master.built) for one in made.sets if one.master)
             if self._masters.get(folder) != usable:
                 self._masters[folder] = usable
-                concerned.add(folder)
+                own.add(folder)
             self._reasons_outdated.add(folder)
             clock = time.monotonic()
             self._rest_until[folder] = clock + _REST * (clock - began)
@@ -204,8 +210,24 @@ class Planner:
             # Whoever waits for the first frame of a kind was advised to do without it.
             self._seen = seen
             self._reasons_outdated |= self._ledger.folders(Kind.OBJECT)
+        for folder in sorted(own):
+            self._plan_sequences(folder, finish=finish)
+        self._concerned -= own
+        self._plan_concerned(finish=finish)
+
+    def _plan_concerned(self, *, finish: bool) -> None:
+        """Plan the sequences that masters of another folder may suit, now and then.
+
+        In a long season these are many, and every master concerns them all.
+        """
+        began = time.monotonic()
+        if not self._concerned or (began < self._concerned_rest_until and not finish):
+            return
+        concerned, self._concerned = self._concerned, set()
         for folder in sorted(concerned):
             self._plan_sequences(folder, finish=finish)
+        clock = time.monotonic()
+        self._concerned_rest_until = clock + _REST * (clock - began)
 
     def _plan_sequences(self, folder: str, *, finish: bool) -> None:
         """Plan the object frames of a folder that are not done, or should be no more."""
