@@ -111,6 +111,7 @@ def test_a_raw_frame_that_cannot_be_opened_for_a_moment_is_taken_later(
     assert intake.hint(path, vouched=True) == set()
     for _ in range(4):
         assert "x.fits" not in intake.reconcile()
+        assert "x.fits" not in intake.found  # of which no event told: one did
     assert camera.frame("x.fits").state is State.SETTLING
     assert "The camera has it locked" in camera.frame("x.fits").reason
     assert told(camera.lines) == [("watch.problem", "warning")]

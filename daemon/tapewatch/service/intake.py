@@ -127,8 +127,10 @@ class Intake:
             self._log.warning("watch.problem", reason=problem)
         dirty: set[str] = set()
         with self._ledger.batch():
-            self.found = self._news(found.files)
-            for path in self.found:
+            news = self._news(found.files)
+            # What could not be reached or was rejected before the start is looked at each time.
+            self.found = {path: news[path] for path in news if self._known.get(path, path)}
+            for path in news:
                 if self._stopping():
                     return dirty
                 dirty |= self.look(path)
