@@ -265,6 +265,37 @@ def test_a_state_file_that_cannot_be_written_holds_all_work_and_is_waited_for(
     assert_as_clean(folder, clean, state)
 
 
+def test_a_disk_that_is_full_for_frames_products_and_state_alike_is_waited_for(
+    tmp_path: Path, clean: Path, disk: Path
+) -> None:
+    """As it is on most machines: all in one folder, on one disk."""
+    folder, elsewhere = disk / "night", tmp_path / "elsewhere"
+    write_calibrations(folder)
+    write_objects(folder, *FIRST)
+    par = write_par(folder, **KEYS)
+    with running(par) as daemon:
+        wait_for_lists(folder, daemon)
+        write_objects(elsewhere, *FIRST, *LATER)
+        for name in LATER:
+            shutil.copy(elsewhere / name, folder / f"{name}.part")
+        filler = fill(disk)
+        for name in LATER:
+            (folder / f"{name}.part").rename(folder / name)
+        daemon.wait_for("service.degraded")
+        assert tapewatch("status", par).code == 0
+        assert daemon.process.poll() is None
+        filler.unlink()
+        daemon.wait_for("service.restored")
+        finished(daemon)
+        assert tapewatch("status", par, "--wait", str(PATIENCE)).code == 0
+        objects = folder / "wobj.list"
+        eventually(lambda: set(objects.read_text().split()) == {*FIRST, *LATER})
+        assert daemon.stop() == 0
+        assert daemon.errors() == ""
+    assert not list(folder.rglob("*.part"))
+    assert_as_clean(folder, clean, folder / STATE)
+
+
 def test_a_daemon_that_waits_for_room_obeys_and_once_ends_in_words(
     tmp_path: Path, disk: Path
 ) -> None:
