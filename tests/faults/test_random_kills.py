@@ -6,6 +6,7 @@ only its workers, or the fork server, are. The disk is slow, so that much is und
 are drawn from the seed that the test's name tells. `make test-kills` does so a thousand times.
 """
 
+import json
 import os
 import random
 import shutil
@@ -25,7 +26,7 @@ import pytest
 
 from support import eventually
 from support_frames import write_raw
-from support_night import COMMAND, assert_whole, state_of, tapewatch, write_par
+from support_night import COMMAND, ask, assert_whole, state_of, tapewatch, write_par
 from support_processes import fork_servers, processes, workers
 from support_results import Results, assert_nothing_half_done, results_of
 from support_sabotage import Harm, Sabotage
@@ -39,6 +40,7 @@ _KEYS = {"SETTLE": 0.1, "SETQUIET": 0.3, "RESCAN": 0.5, "NBIAS": 3, "NDARK": 2, 
 _FROM_START = 0.05, 1.2  # seconds until a kill, from the start of the process
 _FROM_READY = 0.0, 0.7  # or from when its log says that it is ready
 _FROM_WRITING = 0.0, 0.15  # or from when an unfinished file is seen
+GIVEN_UP = "did not come back, 3 times"
 _LONGEST_IDLE = 1.0
 # Whom a kill hits, and how often.
 _WHOM = {"all": 10, "daemon": 4, "daemon, a worker stopped": 2, "workers": 3, "fork server": 1}
@@ -326,10 +328,24 @@ def _live_and_die(victim: Victim, camera: Camera, chance: random.Random, campaig
 
 
 def _catch_up(par: Path, campaign: Campaign) -> None:
-    """Have all done that is left, unaided."""
+    """Have all done that is left, unaided.
+
+    But what was being worked on at three kills is given up, for nobody can tell whether it was to
+    blame: that is said, and `tapewatch retry` gets it back.
+    """
     ended = tapewatch("once", par)
+    frames = json.loads(ask("status", par, "--json").output)["frames"]
+    given_up = [
+        str(frame["file"])
+        for frame in frames
+        if GIVEN_UP in frame["reason"] and (frame["kind"] != "object" or frame["state"] == "failed")
+    ]
+    campaign.seen["frames given up"] += len(given_up)
+    if given_up:
+        said = ask("retry", par, *(str(par.parent / name) for name in given_up))
+        assert said.code == 0, said.errors
+        ended = tapewatch("once", par)
     assert ended.code == 0, ended.output + ended.errors
-    campaign.seen["frames given up"] += len(ended.events("frame.failed"))
 
 
 def assert_as_expected(par: Path, night: Night) -> None:
