@@ -21,6 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -179,6 +180,14 @@ class Victim:
         self._began = time.monotonic()
         self.group = self._process.pid
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # or else it is dead, and what it left behind shall live on
+            self._process.kill()
+            self._process.wait(20)
+
     def is_ready(self) -> float:
         """Wait until it is ready; tell how many seconds after its start that was."""
         eventually(lambda: b"service.ready" in self._log.read_bytes())
@@ -290,7 +299,8 @@ def test_a_night_that_is_killed_at_random_comes_out_the_same(
     while kills < KILLS_A_NIGHT:
         victim = Victim(par, tmp_path / f"{len(groups)}.log", slow_disk.environment)
         groups.append(victim.group)
-        kills += _live_and_die(victim, camera, chance, campaign)
+        with victim:
+            kills += _live_and_die(victim, camera, chance, campaign)
         campaign.look(folder)
         assert_nothing_half_done(par, night.raws)
         assert {name: state_of(folder / name) for name in camera.written} == camera.written
