@@ -4,6 +4,7 @@ Never forked from the daemon itself, workers inherit neither its lock nor its th
 """
 
 import multiprocessing
+import os
 from multiprocessing import forkserver
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -20,3 +21,16 @@ def start() -> None:
     """
     CONTEXT.set_forkserver_preload(_PRELOADED)
     forkserver.ensure_running()
+
+
+def let_go() -> None:
+    """In a worker: do not keep the fork server alive; it ends with the daemon then.
+
+    It ends when no process is left that might want others, and every worker counts as one: what
+    hangs would keep the server, and so itself, for ever.
+    """
+    server = forkserver._forkserver  # noqa: SLF001  (there is no other way to it)
+    held: int | None = getattr(server, "_forkserver_alive_fd", None)
+    if held is not None:
+        os.close(held)
+        server._forkserver_alive_fd = None  # type: ignore[attr-defined]  # noqa: SLF001

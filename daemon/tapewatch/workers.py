@@ -270,6 +270,7 @@ def _prepare_worker() -> None:
     A worker's parent is the fork server, which ends when the daemon does.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forkserver.let_go()
     if Path("/proc/self").exists():
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     daemon = multiprocessing.parent_process()

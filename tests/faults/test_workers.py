@@ -137,6 +137,17 @@ def test_workers_end_with_the_daemon_even_those_that_are_stopped(
     eventually(lambda: not processes(group))
 
 
+def test_a_worker_that_hangs_ends_with_the_daemon(par: Path, tmp_path: Path) -> None:
+    sabotage = Sabotage(tmp_path / "sabotage", Harm(_JOB, "hang", argument=VICTIM))
+    with running(par, sabotage.environment) as daemon:
+        _send(par.parent, VICTIM)
+        eventually(lambda: sabotage.hits == [1])
+        group = daemon.process.pid
+        daemon.process.kill()
+        daemon.process.wait(20)
+        eventually(lambda: not processes(group))
+
+
 def test_a_fork_server_that_dies_as_it_makes_a_worker_is_replaced(
     par: Path, tmp_path: Path
 ) -> None:
