@@ -3,7 +3,7 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run once install instance uninstall test test-faults test-kills lint test-lowest bench soak lock clean
+.PHONY: help setup demo run once install instance uninstall test test-faults test-kills test-protections lint test-lowest bench soak lock clean
 # Another program's Python settings must not leak into the environments made here.
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -113,6 +113,9 @@ test-faults: .venv/.installed ## what can go wrong, with a real systemd where ro
 KILLS ?= 1000
 test-kills: .venv/.installed ## kill the daemon a thousand times at random moments; half an hour
 	@KILLS=$(KILLS) $(BIN)/python -m pytest tests/faults/test_random_kills.py
+
+test-protections: .venv/.installed ## take out one protection after the other: a test must fail; some minutes
+	@$(BIN)/python -m pytest tests/protections
 
 lint: .venv/.installed ## ruff (rules and format) and mypy
 	@$(BIN)/python -m ruff check

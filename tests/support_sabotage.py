@@ -22,7 +22,8 @@ class Harm:
         ``kill_self``, ``stop_self``, ``hang``, ``eat_memory``, ``fail``, ``fail_to_write``;
         ``dawdle``, which takes a moment; ``one_second``, which returns 1.0, and ``none``.
     when : str
-        ``before`` or ``after`` the call, or ``instead`` of it.
+        ``before`` or ``after`` the call, or ``instead`` of it; then the action may also be a
+        function of `sabotage.without`, which is given what the target would be.
     calls : tuple of int
         Which calls, counted from 1 over all processes; none: all of them.
     argument : str
@@ -52,7 +53,13 @@ class Sabotage:
         self._folder.mkdir(exist_ok=True)
         self._folder.chmod(0o777)  # for a daemon of another user
         self._harms = harms
-        (self._folder / "plan.json").write_text(json.dumps([asdict(harm) for harm in harms]))
+        plan = [
+            {**asdict(harm), "counts": str(self._folder / str(number))}
+            for number, harm in enumerate(harms)
+        ]
+        if "SABOTAGE" in os.environ:  # of the whole test, see tests/protections
+            plan += json.loads(Path(os.environ["SABOTAGE"], "plan.json").read_text())
+        (self._folder / "plan.json").write_text(json.dumps(plan))
 
     @property
     def environment(self) -> dict[str, str]:

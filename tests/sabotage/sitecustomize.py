@@ -8,6 +8,7 @@ The program itself knows nothing of it.
 
 import fcntl
 import functools
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -25,7 +26,7 @@ from typing import Any
 
 _FOLDER = Path(os.environ.get("SABOTAGE", ""))
 # As they are without sabotage.
-_OPEN, _WRITE, _CLOSE, _FSTAT = os.open, os.write, os.close, os.fstat
+_OPEN, _WRITE, _CLOSE, _FSTAT, _FLOCK = os.open, os.write, os.close, os.fstat, fcntl.flock
 
 
 def _kill_all() -> None:
@@ -83,14 +84,14 @@ ACTIONS: dict[str, Callable[[], object]] = {
 class _Harm:
     """One entry of the plan."""
 
-    def __init__(self, number: int, entry: dict[str, Any]) -> None:
+    def __init__(self, entry: dict[str, Any]) -> None:
         self.module, _, self.name = entry["target"].partition(":")
         self._when: str = entry["when"]
         self._calls: list[int] = entry["calls"]
-        self._action = ACTIONS[entry["action"]]
+        self._action: str = entry["action"]
         self._argument: str = entry["argument"]
-        self._count = _FOLDER / f"{number}.calls"
-        self._mark = _FOLDER / f"{number}.hits"
+        self._count = Path(entry["counts"] + ".calls")
+        self._mark = Path(entry["counts"] + ".hits")
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a function so that the harm is done at its call."""
@@ -99,7 +100,7 @@ class _Harm:
         def harmed(*args: Any, **named: Any) -> Any:  # noqa: ANN401  (whatever the function takes)
             due = self._argument in repr((args, named)) and self._counted()
             if due and self._when == "instead":
-                return self._strike()
+                return self._strike(*args, **named)
             if due and self._when == "before":
                 self._strike()
             try:
@@ -115,16 +116,18 @@ class _Harm:
         number = _append(self._count, b".")
         return not self._calls or number in self._calls
 
-    def _strike(self) -> object:
+    def _strike(self, *args: object, **named: object) -> object:
         _append(self._mark, b".")
-        return self._action()
+        if self._action in ACTIONS:
+            return ACTIONS[self._action]()
+        return getattr(importlib.import_module("without"), self._action)(*args, **named)
 
 
 def _append(path: Path, data: bytes) -> int:
     """Append to a file; give how long it is then, each length once."""
     descriptor = _OPEN(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _FLOCK(descriptor, fcntl.LOCK_EX)
         _WRITE(descriptor, data)
         return _FSTAT(descriptor).st_size
     finally:
@@ -178,7 +181,7 @@ class _Connection(sqlite3.Connection):
 
 def _install() -> None:
     plan = json.loads((_FOLDER / "plan.json").read_text())
-    harms = [_Harm(number, entry) for number, entry in enumerate(plan)]
+    harms = [_Harm(entry) for entry in plan]
     sys.meta_path.insert(0, _Finder(harms))
     for harm in harms:
         if harm.module == "sqlite3":
