@@ -34,12 +34,21 @@ def mounted(place: Path, size: int) -> Iterator[Path]:
     try:
         yield place
     finally:
-        unmount(place)
+        # Wherever it was moved, and whatever else was mounted there.
+        for line in Path("/proc/mounts").read_text().splitlines()[::-1]:
+            if Path(line.split()[1]).is_relative_to(place.parent):
+                unmount(Path(line.split()[1]))
 
 
 def remounted(disk: Path, how: str) -> bool:
     """Make a disk read-only (``ro``), or not (``rw``); tell whether that could be done."""
     return _done("mount", "-o", f"remount,{how}", str(disk))
+
+
+def read_only(folder: Path) -> None:
+    """Lay a read-only view of a folder over itself, until `unmount`: no matter who writes there."""
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
 
 
 def moved(disk: Path, place: Path) -> None:

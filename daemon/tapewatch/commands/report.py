@@ -42,7 +42,7 @@ def status(options: argparse.Namespace) -> int:
     settled = options.wait is None or _wait(where, options.wait, recal=parameters.recal)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(statistics=False), ledger.masters()
-        trouble = ledger.note("trouble") or ledger.note("output_trouble") or no_room(ledger.path)
+        noted = (ledger.note("trouble"), ledger.note("output_trouble"), no_room(ledger.path))
         found_by_scan = int(ledger.note("found_by_scan") or 0)
         by = ledger.note("noticed_by")
     health = {
@@ -53,7 +53,7 @@ def status(options: argparse.Namespace) -> int:
         "watching": str(parameters.watchdir),
         "state": where.state,
         "log": where.log,
-        "trouble": trouble,
+        "trouble": "; ".join(one for one in noted if one),
         "by": by,
         "found_by_scan": found_by_scan,
         "set_aside": [str(one) for one in quarantine.found(Path(where.state))],
@@ -112,7 +112,9 @@ def open_state(options: argparse.Namespace) -> tuple[Parameters, Where]:
     parameters = read_parameters(options.par, workdir=options.workdir, may_be_away=True)
     where = find(parameters)
     if where is None:
-        raise TapewatchError(f"no tapewatch has worked on {parameters.output} yet")
+        raise TapewatchError(
+            f"no tapewatch has worked on {parameters.output} yet, or its disk is not there"
+        )
     if not Path(where.state).exists():
         raise TapewatchError(
             f"the state file {where.state} is gone: start `tapewatch run` or `once`, which finds"

@@ -136,6 +136,14 @@ class Ledger(LedgerReader):
             entries.touch(database, frame.path, identity, State.SEEN, "", arrived)
             entries.set_frame(database, frame, header_hash, before)
 
+    def date_back(self, now: float) -> set[str]:
+        """Let no frame have arrived later than now, where the clock was set back; give those."""
+        with self._transaction() as database:
+            found = database.execute(
+                "UPDATE frames SET arrived = ?1 WHERE arrived > ?1 RETURNING path", (now,)
+            ).fetchall()
+        return {path for (path,) in found}
+
     def drop(self, path: str) -> None:
         """Forget a file that is no frame but a product of our own."""
         with self._transaction() as database:

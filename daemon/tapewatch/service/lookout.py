@@ -6,6 +6,7 @@ that cannot see, as on a disk on which another machine writes, or in a subfolder
 over. Where no watch can be set, scans alone find all, and each tries to set one again.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ class Lookout:
         self._scan_due = 0.0  # by the monotonic clock
         self._earliest_scan = 0.0  # so that scans do not take all the time
         self._noted_by = ""
+        self._wall_clock = math.inf  # at the last scan: at the first nobody knows what it was
         self.trouble = ""
         """Why hints, or the folder, cannot be relied on now."""
 
@@ -121,7 +123,7 @@ class Lookout:
         set of str
             Paths of frames that have come, changed, or gone.
         """
-        changed: set[str] = set()
+        changed = self._look_at_the_clock()
         heard = self._scanned  # before the first scan, nothing had to be
         trouble = self._mend_watch()
         try:
@@ -146,6 +148,11 @@ class Lookout:
         with self._lock:
             self._hints[path] = self._hints.get(path, False) or vouched
         self._wake()
+
+    def _look_at_the_clock(self) -> set[str]:
+        """See that no frame waits for a time that was near before the clock was set back."""
+        before, self._wall_clock = self._wall_clock, time.time()
+        return self._ledger.date_back(self._wall_clock) if self._wall_clock < before else set()
 
     def _mend_watch(self) -> str:
         """Arm the watch, or tell what is wrong with it and arm it again; give what still is."""
