@@ -91,7 +91,8 @@ def assert_as_clean(daemon: Daemon, output: Path, clean: Mapping[str, bytes]) ->
     assert daemon.errors() == ""
     assert files_of(output) == clean
     assert not list(output.rglob("*.part"))
-    assert not daemon.events("frame.failed") + daemon.events("job.retry")
+    for event in ("frame.failed", "job.retry", "product.lost", "master.lost"):
+        assert not daemon.events(event)
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["state elsewhere", "state inside"])
