@@ -61,8 +61,8 @@ def test_a_daemon_that_stays_as_it_is_passes() -> None:
 @pytest.mark.parametrize(
     ("name", "step"),
     [
-        ("daemon", 0.6),
-        ("workers", 2.0),
+        ("daemon", 1.7),
+        ("workers", 3.0),
         ("descriptors", 1),
         ("threads", 1),
         ("ledger", 2.5),
