@@ -48,7 +48,7 @@ PROTECTIONS = {
         "no partial file under a final name",
         "tapewatch.fitsfile.atomic:_part_name",
         "in_place",
-        f"{_STEPS}[pixels half written]",
+        f"{_STEPS}[part opened]",
     ),
     "durable before it is named": Protection(
         "no partial file under a final name",
