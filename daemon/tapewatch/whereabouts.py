@@ -7,6 +7,8 @@ daemon runs or not.
 import fcntl
 import json
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +91,37 @@ def is_running(parameters: Parameters) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def show_life(parameters: Parameters) -> None:
+    """Leave a sign that the daemon gets on: the time of its lock.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        From tape.par.
+    """
+    with suppress(OSError):  # the disk may be gone or read-only, which is told elsewhere
+        os.utime(parameters.output / FOLDER / LOCK)
+
+
+def silence(parameters: Parameters) -> float:
+    """Tell for how long a daemon has given no sign of life.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        From tape.par.
+
+    Returns
+    -------
+    float
+        Seconds; 0 where nothing can be told.
+    """
+    try:
+        return max(time.time() - (parameters.output / FOLDER / LOCK).stat().st_mtime, 0.0)
+    except OSError:
+        return 0.0
 
 
 def no_room(state: Path) -> str:

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
+from support import eventually
 from support_night import Line, ask, running, write_par
 from support_service import KEYS as STATION_KEYS
 from support_service import station, write_calibrations
@@ -39,3 +41,22 @@ def test_all_that_is_wrong_is_told(tmp_path: Path) -> None:
         at.ledger.set_note("trouble", "the folder cannot be watched")
         at.ledger.set_note("output_trouble", "the disk is full")
         assert health(par)["trouble"] == "the folder cannot be watched; the disk is full"
+
+
+def test_a_daemon_that_hangs_is_told_of(tmp_path: Path) -> None:
+    par = write_par(tmp_path, **KEYS)
+    lock = tmp_path / ".tapewatch" / "lock"
+    with running(par) as daemon:
+        hour_ago = time.time() - 3600
+        os.utime(lock, (hour_ago, hour_ago))
+        eventually(lambda: lock.stat().st_mtime > hour_ago + 1)  # at the next search
+        assert health(par)["trouble"] == ""
+        daemon.process.send_signal(signal.SIGSTOP)
+        os.utime(lock, (hour_ago, hour_ago))
+        assert health(par)["running"]
+        assert "no sign of life for 36" in health(par)["trouble"]
+        daemon.process.send_signal(signal.SIGCONT)
+        eventually(lambda: health(par)["trouble"] == "")
+        assert daemon.stop() == 0
+    os.utime(lock, (hour_ago, hour_ago))
+    assert health(par)["trouble"] == ""

@@ -15,10 +15,11 @@ from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord, quarantine
 from tapewatch.model import UNDECIDED, Kind, State
 from tapewatch.parameters import Parameters, read_parameters
 from tapewatch.parfile import printable
-from tapewatch.whereabouts import Where, find, is_running, no_room
+from tapewatch.whereabouts import Where, find, is_running, no_room, silence
 
 _SHOWN_DONE = 10
 _POLL = 0.2  # seconds
+_SEARCHES, _SILENCE = 10, 600.0  # RESCANs, and seconds, without a search: something is wrong
 _NOTICED = {
     "inotify": ", told of new files by the kernel",
     "scan": ", looking for new files every RESCAN seconds",
@@ -42,11 +43,14 @@ def status(options: argparse.Namespace) -> int:
     settled = options.wait is None or _wait(where, options.wait, recal=parameters.recal)
     with LedgerReader(Path(where.state)) as ledger:
         records, masters = ledger.frames(statistics=False), ledger.masters()
-        noted = (ledger.note("trouble"), ledger.note("output_trouble"), no_room(ledger.path))
+        noted = [ledger.note("trouble"), ledger.note("output_trouble"), no_room(ledger.path)]
         found_by_scan = int(ledger.note("found_by_scan") or 0)
         by = ledger.note("noticed_by")
+    running = is_running(parameters)
+    if running:
+        noted.insert(0, _hanging(parameters))
     health = {
-        "running": is_running(parameters),
+        "running": running,
         "pid": where.pid,
         "host": where.host,
         "started": moment(where.started),
@@ -70,6 +74,14 @@ def status(options: argparse.Namespace) -> int:
     else:
         _print_status(records, masters, health)
     return 0 if settled else 1
+
+
+def _hanging(parameters: Parameters) -> str:
+    """Say that a daemon gives no sign of life any more; it gives one at each search."""
+    silent = silence(parameters)
+    if silent < max(_SEARCHES * parameters.rescan, _SILENCE):
+        return ""
+    return f"it has given no sign of life for {silent:.0f} s: it hangs, or is stopped"
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

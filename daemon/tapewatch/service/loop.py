@@ -37,7 +37,7 @@ from tapewatch.service.outages import OUTPUT_TROUBLE
 from tapewatch.service.outputs import folders_of, remove_unfinished
 from tapewatch.service.restoration import Restoration
 from tapewatch.service.statefile import Losses, StateFile
-from tapewatch.whereabouts import FOLDER, NOTE, Where, find
+from tapewatch.whereabouts import FOLDER, NOTE, Where, find, show_life
 from tapewatch.workers import Workers
 
 _GRACE = 4.0  # seconds for running jobs to end at a stop
@@ -269,6 +269,7 @@ class Service:
 
     def _scan(self) -> set[str]:
         """Compare all that should be on disk with what is: raw frames, masters, products."""
+        show_life(self._parameters)
         self._remove_leftovers(self._foreman.take_littered())
         changed = self._foreman.look_for_lost() | self._marks.changed() | self._try_again()
         self._keepsake.keep()
