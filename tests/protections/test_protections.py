@@ -43,6 +43,7 @@ class Protection:
 
 
 _STEPS = "faults/test_kills.py::test_killed_at_a_step_the_night_comes_out_the_same"
+_DEAFNESS = "faults/test_deafness.py"
 PROTECTIONS = {
     "written under another name": Protection(
         "no partial file under a final name",
@@ -136,6 +137,24 @@ PROTECTIONS = {
         "nothing",
         "integration/test_damaged_state.py"
         "::test_garbage_in_any_page_is_set_aside_or_changes_nothing",
+    ),
+    "the watched folder compared": Protection(
+        "never silently deaf",
+        "tapewatch.arrival.watch:Watch._trouble_of_root",
+        "nothing",
+        f"{_DEAFNESS}::test_a_root_in_trouble_is_told_and_watched_again[mounted over]",
+    ),
+    "refused watches told": Protection(
+        "never silently deaf",
+        "tapewatch.arrival.watch:Watch._trouble_of_events",
+        "nothing",
+        f"{_DEAFNESS}::test_subfolders_beyond_the_number_of_watches_are_searched_and_told",
+    ),
+    "the folder searched": Protection(
+        "every complete frame is processed",
+        "tapewatch.service.intake:Intake.reconcile",
+        "no_paths",
+        f"{_DEAFNESS}::test_where_no_watch_can_be_had_scans_find_all_until_there_is_one",
     ),
 }
 
