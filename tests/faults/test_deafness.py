@@ -363,7 +363,7 @@ def test_subfolders_beyond_the_number_of_watches_are_searched_and_told(site: Sit
 
 THREADS = {
     "reads events": "tapewatch.arrival.watch:_Descriptor.handle_event",
-    "groups events": "watchdog.observers.inotify:InotifyFullEmitter.queue_events",
+    "groups events": "watchdog.observers.inotify:InotifyFullEmitter.queue_event",
     "passes hints on": "tapewatch.arrival.watch:_Handler.dispatch",
     "notes hints": "tapewatch.service.lookout:Lookout._on_hint",
 }
