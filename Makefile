@@ -3,13 +3,14 @@
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run once install instance uninstall test test-faults test-kills test-protections lint test-lowest bench soak lock clean
+.PHONY: help setup demo run once install instance uninstall test test-faults test-kills test-protections fuzz lint test-lowest bench soak lock clean
 # Another program's Python settings must not leak into the environments made here.
 unexport PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+MINUTES ?= 10
 BIN := .venv/bin
 BUILD := hatchling editables
 EDITABLE := -e '.[test,dev]'
@@ -117,6 +118,10 @@ test-kills: .venv/.installed ## kill the daemon a thousand times at random momen
 test-protections: .venv/.installed ## take out one protection after the other: a test must fail; some minutes
 	@$(BIN)/python -m pytest tests/protections
 
+fuzz: .venv/.installed ## a fuzzer's bytes through all that reads headers: make fuzz MINUTES=10
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[fuzz]'
+	@PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_headers.py -max_total_time=$$(($(MINUTES) * 60))
+
 lint: .venv/.installed ## ruff (rules and format) and mypy
 	@$(BIN)/python -m ruff check
 	@$(BIN)/python -m ruff format --check
@@ -142,11 +147,11 @@ lock: ## write constraints.txt anew, with the newest releases
 	@rm -rf .venv-lock
 	$(call environment,.venv-lock)
 	@.venv-lock/bin/python -m pip install --quiet $(BUILD)
-	@.venv-lock/bin/python -m pip install --quiet --no-build-isolation $(EDITABLE)
+	@.venv-lock/bin/python -m pip install --quiet --no-build-isolation -e '.[test,dev,fuzz]'
 	@{ echo '# Exact versions that make installs; written by `make lock` (pip freeze of a fresh environment).'; \
 		.venv-lock/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
 	@rm -rf .venv-lock
 
 clean: ## remove environments, caches and the demo's night
-	@rm -rf .venv .venv-lowest .venv-lock demo-night dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-lowest .venv-lock .fuzz demo-night dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find daemon tests bench -name __pycache__ -type d -exec rm -rf {} +

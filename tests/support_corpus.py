@@ -84,7 +84,7 @@ def cases() -> list[Case]:
     return [case for group in groups for case in group]
 
 
-def seeds(_: Path | None = None) -> list[bytes]:
+def seeds() -> list[bytes]:
     """Give contents for a fuzzer to begin with: one frame of each kind, and the small bad files."""
     kinds = [raw(kind, IMAGETYP=f"'{kind}'") for kind in ("bias", "dark", "flat", "light")]
     others = [multi("seed", 2), tiled("seed"), gz(raw("seed")), bz(raw("seed")), gz(multi("seed"))]
@@ -447,7 +447,7 @@ def _pixels() -> Iterator[Case]:
     yield Case(
         "odd/dark-0s.fits", raw("dark0", IMAGETYP="'dark'", EXPTIME="0"), ("done", "waiting")
     )
-    for number, dtype in enumerate(("f4", "f8") * 3):
+    for number, dtype in enumerate(("f4", "f8") * 4):
         pixels = noise(f"mixed{number}").astype(dtype) + 33000
         made = raw("mixed", pixels, IMAGETYP="'bias'", EXPTIME="0.0")
         yield Case(f"mixed/bias-{number}.fits", made, DONE)
