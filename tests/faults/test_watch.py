@@ -237,6 +237,7 @@ def test_frames_whose_events_the_kernel_dropped_are_found(par: Path) -> None:
         (line,) = daemon.wait_for("watch.degraded")
         assert "queue overflowed" in line["reason"]
         daemon.wait_for("watch.restored")
+        assert daemon.errors() == ""
         assert daemon.stop() == 0
 
 

@@ -10,6 +10,7 @@ not asked about it (asked for everything, watchdog lost half of a copy of 10,000
 """
 
 import errno
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -40,6 +41,9 @@ from watchdog.observers.inotify_c import (
 
 from tapewatch.arrival.scan import RootUnreadableError, printable, root_identity
 from tapewatch.errors import RetriableError
+
+# What it warns of, `Watch.trouble` tells; an overflow it repeats for every event, on stderr.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 OnHint = Callable[[Path, bool], None]
 
