@@ -245,6 +245,8 @@ def test_a_root_in_trouble_is_told_and_watched_again(site: Site, name: str) -> N
         site.send("night/after.fits")
         for frame in ("after.fits", "night/after.fits"):
             daemon.wait_for("frame.calibrated", file=frame)
+        # What came back, and was not seen to be closed, is looked at once more.
+        assert tapewatch("status", site.par, "--wait", str(PATIENCE)).code == 0
         assert daemon.stop() == 0
         assert daemon.errors() == ""
     assert len(daemon.events("watch.degraded")) == 1
