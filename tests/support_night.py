@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -257,10 +258,10 @@ class Daemon:
         return self._errors.read().decode()
 
     def close(self) -> None:
-        """End the daemon, whatever state it is in."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        """End the daemon and all it has started, whatever state they are in."""
+        with suppress(ProcessLookupError):  # what is left of it would keep its log open
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -34,6 +34,7 @@ from tapewatch.fitsfile import spool
 from tapewatch.fitsfile.files import reader, regular_file
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.fitsfile.layout import read_layout
+from tapewatch.fitsfile.packing import MARK, packing_of
 from tapewatch.fitsfile.read import open_frame
 from tapewatch.ledger import Ledger
 from tapewatch.service.inspector import Inspector
@@ -198,7 +199,7 @@ def test_what_is_unpacked_has_no_name_that_a_kill_could_leave(
 ) -> None:
     path = packed(write_raw(tmp_path / "x.fits"), suffix)
     with regular_file(path) as (descriptor, _):
-        kind = spool.packing(reader(descriptor)(0, spool.MARK))
+        kind = packing_of(reader(descriptor)(0, MARK))
         with spool.unpacked(descriptor, kind) as unpacked:
             assert reader(unpacked)(0, 6) == b"SIMPLE"
             assert not list(temporary.iterdir())

@@ -77,6 +77,16 @@ def test_any_beginning_of_a_file_is_incomplete(
         pass
 
 
+@pytest.mark.parametrize("size", range(5))
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_the_first_bytes_of_a_file_are_an_incomplete_one(
+    place: tuple[Path, Parameters], name: str, size: int
+) -> None:
+    place[0].write_bytes(WHOLE[name][:size])
+    with pytest.raises(IncompleteFileError), open_frame(place[0]):
+        pass
+
+
 @given(_CHANGES)
 def test_any_change_of_cards_gives_a_frame_or_a_reason(
     place: tuple[Path, Parameters], changes: list[tuple[int, bytes]]

@@ -8,6 +8,7 @@ from tapewatch.fitsfile import spool
 from tapewatch.fitsfile.files import identity_of, reader, regular_file
 from tapewatch.fitsfile.image import find_images, up_to_image
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, read_layout
+from tapewatch.fitsfile.packing import MARK, packing_of
 from tapewatch.headers.cards import Header
 from tapewatch.model import Identity
 
@@ -82,7 +83,7 @@ def inspect(path: Path, *, unpack: bool = True) -> Inspection:
     """
     with regular_file(path) as (descriptor, status):
         read_at = reader(descriptor)
-        packing = spool.packing(read_at(0, spool.MARK))
+        packing = packing_of(read_at(0, MARK))
         if packing:
             hdus = _packed_hdus(descriptor, packing, unpack=unpack)
         else:

@@ -17,6 +17,7 @@ from tapewatch.fitsfile.datahash import DataHash
 from tapewatch.fitsfile.files import identity_of, reader, regular_file
 from tapewatch.fitsfile.image import FrameImages, Image, find_images
 from tapewatch.fitsfile.layout import read_layout
+from tapewatch.fitsfile.packing import MARK, packing_of
 from tapewatch.fitsfile.plane import Plane
 from tapewatch.fitsfile.scaling import Pixels, scaling_of
 from tapewatch.headers.cards import Header, merge
@@ -248,7 +249,7 @@ def open_frame(path: Path, *, overscan: bool = False) -> Iterator[RawFrame]:
     with ExitStack() as stack:
         descriptor, status = stack.enter_context(regular_file(path))
         size = status.st_size
-        packing = spool.packing(reader(descriptor)(0, spool.MARK))
+        packing = packing_of(reader(descriptor)(0, MARK))
         if packing:
             descriptor = stack.enter_context(spool.unpacked(descriptor, packing))
             size = os.fstat(descriptor).st_size

@@ -24,7 +24,6 @@ from tapewatch.errors import (
 from tapewatch.fitsfile.files import write_all
 from tapewatch.fitsfile.layout import BLOCK, Hdu, ReadAt, scan_hdus
 
-MARK = 4  # first bytes of a file, which tell how it is compressed
 MAX_UNPACKED = 2**32
 MAX_HEADERS = 64 * BLOCK
 # Pixels shrink to a half or a quarter, mere zeros to a thousandth (gzip) or far less (bzip2).
@@ -33,7 +32,6 @@ HARMLESS = 2**28
 
 _CHUNK = 2**20
 _Stream = gzip.GzipFile | bz2.BZ2File
-_UNKNOWN = {b"\x1f\x9d": "compress (.Z)", b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z"}
 
 
 class _Unpacking:
@@ -89,34 +87,6 @@ class _Skimming:
         passed = min(offset - self.place, len(self._ahead))
         self._ahead = self._ahead[passed:]
         self.place += passed
-
-
-def packing(start: bytes) -> str:
-    """Tell by the first bytes of a file how the whole of it is compressed.
-
-    Parameters
-    ----------
-    start : bytes
-        Four bytes or more.
-
-    Returns
-    -------
-    str
-        ``gzip``, ``bzip2`` or empty: not compressed (or tile by tile, inside FITS).
-
-    Raises
-    ------
-    RejectedError
-        Compressed in a way that is not handled.
-    """
-    if start.startswith(b"\x1f\x8b"):
-        return "gzip"
-    if start.startswith(b"BZh"):
-        return "bzip2"
-    for mark, name in _UNKNOWN.items():
-        if start.startswith(mark):
-            raise RejectedError(f"compressed with {name}: only gzip, bzip2 and .fz are read")
-    return ""
 
 
 def refuse_bomb(descriptor: int, size: int) -> None:
