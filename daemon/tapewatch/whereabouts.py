@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tapewatch.arrival.mounts import is_network
+from tapewatch.errors import OutputError
 from tapewatch.parameters import Off, Parameters
 
 FOLDER = ".tapewatch"
@@ -65,6 +66,23 @@ def find(parameters: Parameters) -> Where | None:
         return Where(**json.loads((parameters.output / FOLDER / NOTE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def see_that_it_is_there(output: Path) -> None:
+    """See that an output folder is the one that a daemon holds, lest another is made in its place.
+
+    Parameters
+    ----------
+    output : Path
+        The output folder.
+
+    Raises
+    ------
+    OutputError
+        It is away: its disk was unmounted, say, and what is written now would lie under it.
+    """
+    if not (output / FOLDER / NOTE).exists():
+        raise OutputError(f"{output} is not there, or not as it was: is it unmounted?")
 
 
 def is_running(parameters: Parameters) -> bool:

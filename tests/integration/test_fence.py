@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from support_jobs import JobFolder
-from tapewatch.errors import FolderTakenError
+from tapewatch.errors import FolderTakenError, OutputError
 from tapewatch.fitsfile.fence import begin_term, within_term
 from tapewatch.jobs.perform import perform
 from tapewatch.model import CalibrateFrame, Recipe, Treatment, Workplace
-from tapewatch.whereabouts import FOLDER
+from tapewatch.whereabouts import FOLDER, NOTE
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def own_folder(tmp_path: Path) -> Path:
     """Give the folder in which daemons keep their things."""
     folder = tmp_path / FOLDER
     folder.mkdir()
+    (folder / NOTE).touch()
     return folder
 
 
@@ -68,3 +69,13 @@ def test_an_orphans_product_does_not_take_the_place_of_its_successors(
         perform(job, Workplace(tmp_path, tmp_path, Treatment(), 0.0, orphans), "1")
     assert product.stat() == made
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_nothing_is_made_where_the_output_folder_only_was(tmp_path: Path) -> None:
+    jobs = JobFolder(tmp_path)
+    frame = jobs.frame("object", np.full((20, 30), 1000, np.uint16), 60.0)
+    away = tmp_path / "unmounted"
+    place = Workplace(tmp_path, away, Treatment(), 0.0, "term")
+    with pytest.raises(OutputError, match="is it unmounted"):
+        perform(CalibrateFrame(frame, Recipe()), place, "1")
+    assert not away.exists()

@@ -12,7 +12,7 @@ from tapewatch.jobs.measure import measure_frame
 from tapewatch.jobs.second_look import second_look
 from tapewatch.jobs.workplace import check_space
 from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
-from tapewatch.whereabouts import FOLDER
+from tapewatch.whereabouts import FOLDER, see_that_it_is_there
 
 
 def perform(job: Job, place: Workplace, attempt: str) -> Report:
@@ -43,6 +43,8 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
     """
     began = time.monotonic()
     if not isinstance(job, MeasureFrame):
+        if place.term:
+            see_that_it_is_there(place.output)
         check_space(place)
     if isinstance(job, MeasureFrame):
         report = measure_frame(job, place)

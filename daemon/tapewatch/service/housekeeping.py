@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tapewatch.errors import OutputError, RejectedError
+from tapewatch.errors import RejectedError
 from tapewatch.fitsfile.atomic import publish
 from tapewatch.fitsfile.ownership import Owner, owner
 from tapewatch.ledger import Ledger
@@ -12,7 +12,7 @@ from tapewatch.log import Log
 from tapewatch.model import Kind, Master
 from tapewatch.planning.decisions import Plan
 from tapewatch.planning.names import PROVISIONAL_FOLDER
-from tapewatch.whereabouts import FOLDER, NOTE
+from tapewatch.whereabouts import see_that_it_is_there
 
 
 class Housekeeping:
@@ -69,7 +69,7 @@ class Housekeeping:
         OSError
             It cannot be looked at.
         """
-        self._require_output()
+        see_that_it_is_there(self._output)
         products = self._ledger.products()
         masters = [one.master for one in self._ledger.masters() if one.in_use]
         # All are looked for before any is forgotten: the disk may go away meanwhile.
@@ -143,7 +143,7 @@ class Housekeeping:
         OutputError, OSError
             The system cannot write; the next call does the rest.
         """
-        self._require_output()
+        see_that_it_is_there(self._output)
         self._remove_provisional([folder], unknown=False)
         if folder in self._plans:
             self._publish(folder, self._plans[folder])
@@ -160,11 +160,6 @@ class Housekeeping:
         }
         write_lists(self._output / folder, lists, "list")
         self._outdated.discard(folder)
-
-    def _require_output(self) -> None:
-        """Refuse to look for anything, or to write, in a place where our folder only was."""
-        if not self._is_there(f"{FOLDER}/{NOTE}"):
-            raise OutputError(f"{self._output} is not there, or not as it was: is it unmounted?")
 
     def _is_there(self, path: str) -> bool:
         return (self._output / path).exists()

@@ -82,7 +82,10 @@ class Outages:
         holds : str
             What is held: all work, or any name of a part of it.
         """
-        is_told = any(one.holds in {EVERYTHING, holds} for one in self._outages.values())
+        is_told = any(
+            one.holds in {EVERYTHING, holds} or one.reason == reason
+            for one in self._outages.values()
+        )
         one_more = bool(self._outages)
         known = self._outages.get(undone)
         until = time.monotonic() + self._pause
