@@ -5,7 +5,6 @@ ledger. So a lost event costs time, never a frame.
 """
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,6 +36,7 @@ from tapewatch.service.outages import OUTPUT_TROUBLE
 from tapewatch.service.outputs import folders_of, remove_unfinished
 from tapewatch.service.restoration import Restoration
 from tapewatch.service.statefile import Losses, StateFile
+from tapewatch.service.wake import Wake
 from tapewatch.whereabouts import FOLDER, NOTE, Where, find, show_life
 from tapewatch.workers import Workers
 
@@ -66,7 +66,7 @@ class Service:
         self._lifeline = Lifeline()
         self._hung_up = False
         self._next_parameters: Parameters | None = None
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._losses = Losses()
         self._term = ""
         self._stopping = False
