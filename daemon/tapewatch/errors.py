@@ -37,11 +37,11 @@ class BeingUnpackedError(RetriableError):
 
 
 class OutputError(RetriableError):
-    """The output folder cannot be written for now: all work is held, and no frame is blamed."""
+    """A folder cannot be written for now: its work is held, and no frame is blamed."""
 
 
 class NoSpaceError(OutputError):
-    """The output disk has less free space than MINFREE leaves for others."""
+    """The output disk has less free space than MINFREE leaves for others: all work is held."""
 
 
 class RejectedError(TapewatchError):

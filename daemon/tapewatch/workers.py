@@ -225,6 +225,22 @@ def bounded_memory(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def error_of(future: Future[Result]) -> BaseException | None:
+    """Give what a call that has ended raised, or became of it.
+
+    Parameters
+    ----------
+    future : Future
+        Done.
+
+    Returns
+    -------
+    BaseException or None
+        `TimeoutError` where it was cancelled, as is what takes too long.
+    """
+    return TimeoutError() if future.cancelled() else future.exception()
+
+
 def is_of_worker(error: BaseException) -> bool:
     """Tell whether an error is what became of a worker, not what it found."""
     if isinstance(error, TimeoutError):

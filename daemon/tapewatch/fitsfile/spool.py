@@ -118,7 +118,7 @@ def unpacked(descriptor: int, kind: str) -> Iterator[int]:
     descriptor : int
         Of the compressed file.
     kind : str
-        What `packing` said.
+        What `packing_of` said.
 
     Yields
     ------
@@ -139,10 +139,7 @@ def unpacked(descriptor: int, kind: str) -> Iterator[int]:
         for hdu in scan_hdus(unpacking.read_at):
             refuse_bomb(descriptor, hdu.end)
             unpacking.extend(hdu.end)
-            if unpacking.size < hdu.end:
-                raise IncompleteFileError(
-                    f"incomplete: {unpacking.size:,} of {hdu.end:,} bytes when unpacked"
-                )
+            _see_that_it_is_whole(hdu, unpacking.size)
         yield unpacking.spool
 
 
@@ -154,7 +151,7 @@ def packed_layout(descriptor: int, kind: str) -> tuple[Hdu, ...]:
     descriptor : int
         Of the compressed file.
     kind : str
-        What `packing` said.
+        What `packing_of` said.
 
     Returns
     -------
@@ -172,10 +169,7 @@ def packed_layout(descriptor: int, kind: str) -> tuple[Hdu, ...]:
         for hdu in scan_hdus(skimming.read_at):
             refuse_bomb(descriptor, hdu.end)
             skimming.skip_to(hdu.end)
-            if skimming.place < hdu.end:
-                raise IncompleteFileError(
-                    f"incomplete: {skimming.place:,} of {hdu.end:,} bytes when unpacked"
-                )
+            _see_that_it_is_whole(hdu, skimming.place)
             hdus.append(hdu)
     return tuple(hdus)
 
@@ -189,7 +183,7 @@ def unpacked_headers(descriptor: int, kind: str) -> Iterator[ReadAt]:
     descriptor : int
         Of the compressed file.
     kind : str
-        What `packing` said.
+        What `packing_of` said.
 
     Yields
     ------
@@ -290,6 +284,11 @@ def _temporary() -> Iterator[int]:
         with _spool_errors():
             file = stack.enter_context(tempfile.TemporaryFile(prefix="tapewatch-", buffering=0))
         yield file.fileno()
+
+
+def _see_that_it_is_whole(hdu: Hdu, unpacked: int) -> None:
+    if unpacked < hdu.end:
+        raise IncompleteFileError(f"incomplete: {unpacked:,} of {hdu.end:,} bytes when unpacked")
 
 
 def _keep(spool: int, data: bytes | memoryview) -> None:

@@ -11,7 +11,7 @@ from tapewatch.jobs.calibrate import calibrate_frame
 from tapewatch.jobs.measure import measure_frame
 from tapewatch.jobs.second_look import second_look
 from tapewatch.jobs.workplace import check_space
-from tapewatch.model import BuildMaster, Job, MeasureFrame, Report, Workplace
+from tapewatch.model import BuildMaster, CalibrateFrame, Job, MeasureFrame, Report, Workplace
 from tapewatch.whereabouts import FOLDER, see_that_it_is_there
 
 
@@ -42,19 +42,23 @@ def perform(job: Job, place: Workplace, attempt: str) -> Report:
         What the system said.
     """
     began = time.monotonic()
-    if not isinstance(job, MeasureFrame):
-        if place.term:
-            see_that_it_is_there(place.output)
-        check_space(place)
-    if isinstance(job, MeasureFrame):
-        report = measure_frame(job, place)
-    elif isinstance(job, BuildMaster):
-        report = build_master(job, place, f"{place.term}{attempt}", _fenced(place))
-        warnings, advice = second_look(job, place)
-        report = replace(report, warnings=(*report.warnings, *warnings), advice=advice)
-    else:
-        report = calibrate_frame(job, place, f"{place.term}{attempt}", _fenced(place))
+    report = (
+        measure_frame(job, place) if isinstance(job, MeasureFrame) else _make(job, place, attempt)
+    )
     return replace(report, seconds=time.monotonic() - began, ended=time.time())
+
+
+def _make(job: BuildMaster | CalibrateFrame, place: Workplace, attempt: str) -> Report:
+    """Do a job that writes a file."""
+    if place.term:
+        see_that_it_is_there(place.output)
+    check_space(place)
+    attempt = f"{place.term}{attempt}"
+    if isinstance(job, CalibrateFrame):
+        return calibrate_frame(job, place, attempt, _fenced(place))
+    report = build_master(job, place, attempt, _fenced(place))
+    warnings, advice = second_look(job, place)
+    return replace(report, warnings=(*report.warnings, *warnings), advice=advice)
 
 
 def _fenced(place: Workplace) -> OpenOutput:

@@ -66,13 +66,17 @@ class Ledger(LedgerReader):
             if said != "ok":
                 raise DamagedLedgerError(f"the state file {self.path} is damaged: {said}")
             self.read_all()
-        except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, sqlite3.Error):
-                found = schema.trouble(self.path, "read", error)
-                if isinstance(found, UnwritableLedgerError):
-                    raise found from error
-            said = f"a row cannot be read ({type(error).__name__}: {error})"
-            raise DamagedLedgerError(f"the state file {self.path} is damaged: {said}") from error
+        except sqlite3.Error as error:
+            found = schema.trouble(self.path, "read", error)
+            if isinstance(found, UnwritableLedgerError):
+                raise found from error
+            raise self._unreadable(error) from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> DamagedLedgerError:
+        said = f"a row cannot be read ({type(error).__name__}: {error})"
+        return DamagedLedgerError(f"the state file {self.path} is damaged: {said}")
 
     def see_that_there_is_room(self) -> None:
         """Write something, and take it back.

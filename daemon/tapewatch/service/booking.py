@@ -145,9 +145,9 @@ class Booking:
         FatalError
             Another tapewatch has taken the folder meanwhile, for all that the lock says.
         """
-        reason = reason_of(error)
         if isinstance(error, FatalError):
             raise error
+        reason = reason_of(error)
         if isinstance(error, OutputError):
             self.take_back(job)
             self._hold(job, error, reason)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tapewatch.model import Job, Report
 from tapewatch.service.queue import key_of
-from tapewatch.workers import Workers, timeout_of
+from tapewatch.workers import Workers, error_of, timeout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Assignment:
     @property
     def error(self) -> BaseException | None:
         """What the job raised, or became of it; `TimeoutError` where it was cancelled."""
-        return TimeoutError() if self.future.cancelled() else self.future.exception()
+        return error_of(self.future)
 
     @property
     def is_blameless(self) -> bool:

@@ -15,7 +15,7 @@ from tapewatch.errors import BeingUnpackedError, RejectedError, StillPackedError
 from tapewatch.facts import TRIES
 from tapewatch.fitsfile.inspection import Inspection, inspect
 from tapewatch.model import Identity
-from tapewatch.workers import UNPACKING_PATIENCE, is_of_worker, reason_of
+from tapewatch.workers import UNPACKING_PATIENCE, error_of, is_of_worker, reason_of
 
 
 @dataclass(slots=True)
@@ -106,8 +106,7 @@ class Inspector:
 
     def _answer(self, path: Path, request: _Request) -> Inspection:
         """Give what was found; have it tried again where its process died or hung."""
-        cancelled = request.future.cancelled()
-        error = TimeoutError() if cancelled else request.future.exception()
+        error = error_of(request.future)
         if error is None:
             return request.future.result()
         if not is_of_worker(error):

@@ -108,7 +108,7 @@ class Service:
                 self._tell_the_start(where)
                 state_file = StateFile(Path(where.state), self._log)
                 try:
-                    return self._last(state_file, was_there=was_there or lost, started=lost)
+                    return self._work(state_file, was_there=was_there or lost, started=lost)
                 except DamagedLedgerError as error:
                     self._losses.add(error)
                     self._log.error("ledger.lost", reason=str(error))
@@ -118,7 +118,7 @@ class Service:
         self._log.info("service.stopped", reason="the state file was lost")
         return 0
 
-    def _last(self, state_file: StateFile, *, was_there: bool, started: bool) -> int:
+    def _work(self, state_file: StateFile, *, was_there: bool, started: bool) -> int:
         """Work with one state file, over times when it cannot be written; give the exit code."""
         while True:
             try:
@@ -199,7 +199,6 @@ class Service:
         self._foreman.clear_up()
         self._foreman.planner.plan_all(finish=self._finishing)
         while not self._stopping and self._next_parameters is None:
-            self._wake.clear()
             self._lifeline.alive()
             with self._ledger.batch():  # one wait for the disk, before any work begins
                 chosen = self._next_jobs()
@@ -209,6 +208,7 @@ class Service:
             if self._once and self._finishing and not self._foreman.working:
                 return
             self._wake.wait(self._time_to_wait())
+            self._wake.clear()  # before the flags and hints are looked at, lest a signal be lost
 
     def _summary(self) -> str:
         """Say in a line how the night goes."""

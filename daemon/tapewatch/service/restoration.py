@@ -59,9 +59,7 @@ class Restoration:
         self._ledger = ledger
         self._log = log
         self._goes_on = goes_on
-        self._listed: frozenset[str] = (
-            frozenset()
-        )  # the object frames of a folder that is looked at
+        self._listed: frozenset[str] = frozenset()  # object frames of the folder at hand
 
     def restore(self) -> None:
         """Look for masters and products, once the raw frames are known; cut short, look again."""
