@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Item = TypeVar("Item", bound=np.generic)
 
+_MOST = 64  # arrays: what is kept of a season of small frames is more than their pixels
+
 
 class Memory(Generic[Item]):
     """Arrays by key; those used longest ago go first, the last one stays whatever its size.
@@ -42,6 +44,11 @@ class Memory(Generic[Item]):
             array = make()
             array.flags.writeable = False
         self._arrays[key] = array  # the last in order is the one used last
-        while len(self._arrays) > 1 and sum(a.nbytes for a in self._arrays.values()) > self._size:
+        while len(self._arrays) > 1 and self._is_full:
             del self._arrays[next(iter(self._arrays))]
         return array
+
+    @property
+    def _is_full(self) -> bool:
+        held = sum(one.nbytes for one in self._arrays.values())
+        return held > self._size or len(self._arrays) > _MOST
