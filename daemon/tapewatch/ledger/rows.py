@@ -88,7 +88,7 @@ def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  (any dataclass of th
 _ENCODER = json.JSONEncoder(default=_fields, separators=(",", ":"))
 
 
-@lru_cache(maxsize=1 << 12)  # frames are immutable, and read at every plan
+@lru_cache(maxsize=1 << 9)  # a folder's calibration frames are read at every plan
 def read_frame(text: str) -> Frame:
     """Read a frame from its JSON."""
     values = json.loads(text)
@@ -98,14 +98,22 @@ def read_frame(text: str) -> Frame:
 
 
 def _detector(values: dict[str, Any]) -> Detector:
-    return Detector(
-        camera=values["camera"],
-        shape=tuple(values["shape"]),
-        binning=tuple(values["binning"]),
-        window=tuple(values["window"]),
-        settings=tuple((keyword, value) for keyword, value in values["settings"]),
-        further=tuple((rows, columns) for rows, columns in values.get("further", ())),
+    return _the_one(
+        Detector(
+            camera=values["camera"],
+            shape=tuple(values["shape"]),
+            binning=tuple(values["binning"]),
+            window=tuple(values["window"]),
+            settings=tuple((keyword, value) for keyword, value in values["settings"]),
+            further=tuple((rows, columns) for rows, columns in values.get("further", ())),
+        )
     )
+
+
+@lru_cache(maxsize=1 << 8)
+def _the_one(detector: Detector) -> Detector:
+    """Give the same object for all that are equal: a camera reads out in few ways."""
+    return detector
 
 
 @lru_cache(maxsize=1 << 14)  # all are read at every plan: those of a long season must find room
@@ -134,7 +142,7 @@ def read_statistics(text: str) -> Statistics:
     return Statistics(**json.loads(text))
 
 
-@lru_cache(maxsize=1 << 11)  # as frames
+@lru_cache(maxsize=1 << 9)  # as frames
 def read_profile(text: str | None) -> Profile | None:
     """Read a profile from its JSON; None where there is none."""
     if text is None:

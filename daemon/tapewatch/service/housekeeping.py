@@ -1,6 +1,7 @@
 """What stands in a folder for its user beside the products: plain master names, and lists."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tapewatch.errors import RejectedError
@@ -13,6 +14,27 @@ from tapewatch.model import Kind, Master
 from tapewatch.planning.decisions import Plan
 from tapewatch.planning.names import PROVISIONAL_FOLDER
 from tapewatch.whereabouts import see_that_it_is_there
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What should stand in a folder: no more than names, for it is kept of every night."""
+
+    names: Mapping[str, Master]
+    kept: frozenset[str]
+    lists: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, plan: Plan) -> "_Wanted":
+        built = [(one, one.master) for one in plan.sets if one.master and one.master.built]
+        return cls(
+            {f"{one.stem}.fits": master for one, master in built},
+            frozenset(master.id for master in plan.kept),
+            {
+                one.stem: tuple(member.frame.name for member in one.calibration_set.frames)
+                for one in plan.sets
+            },
+        )
 
 
 class Housekeeping:
@@ -33,8 +55,7 @@ class Housekeeping:
         self._ledger = ledger
         self._log = log
         self._told: set[str] = set()
-        self._plans: dict[str, Plan] = {}
-        self._lists: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._wanted: dict[str, _Wanted] = {}
         self._outdated: set[str] = set()
 
     def note(self, folder: str, plan: Plan) -> None:
@@ -47,11 +68,7 @@ class Housekeeping:
         plan : Plan
             Of that folder.
         """
-        self._plans[folder] = plan
-        self._lists[folder] = {
-            one.stem: tuple(member.frame.name for member in one.calibration_set.frames)
-            for one in plan.sets
-        }
+        self._wanted[folder] = _Wanted.of(plan)
         self._outdated.add(folder)
 
     def forget_lost(self) -> set[str]:
@@ -145,8 +162,9 @@ class Housekeeping:
         """
         see_that_it_is_there(self._output)
         self._remove_provisional([folder], unknown=False)
-        if folder in self._plans:
-            self._publish(folder, self._plans[folder])
+        wanted = self._wanted.get(folder)
+        if wanted is not None:
+            self._publish(folder, wanted)
         objects = self._ledger.finished_objects(folder)
         for path in (_path(folder, name) for name in objects if not suits_list(name)):
             if path not in self._told:
@@ -154,7 +172,7 @@ class Housekeeping:
                 reason = "left out of wobj.list: TAPE cuts names at blanks and #"
                 self._log.warning("list.name_unfit", file=path, reason=reason)
         lists = {
-            **self._lists.get(folder, {}),
+            **(wanted.lists if wanted is not None else {}),
             "wobj": objects,
             "others": self._ledger.others(folder),
         }
@@ -164,17 +182,11 @@ class Housekeeping:
     def _is_there(self, path: str) -> bool:
         return (self._output / path).exists()
 
-    def _publish(self, folder: str, plan: Plan) -> None:
+    def _publish(self, folder: str, wanted: _Wanted) -> None:
         """Give the plain names to the masters in use, and take them from others."""
         held = self._ledger.names(folder)
-        wanted = {
-            f"{one.stem}.fits": one.master
-            for one in plan.sets
-            if one.master is not None and one.master.built
-        }
-        kept = {master.id for master in plan.kept}
-        names = {path: master for path, master in held.items() if master in kept}
-        for name, master in wanted.items():
+        names = {path: master for path, master in held.items() if master in wanted.kept}
+        for name, master in wanted.names.items():
             stands = held.get(name) == master.id and (self._output / folder / name).exists()
             if stands or self._give(folder, name, master):
                 names[name] = master.id
