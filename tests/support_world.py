@@ -23,6 +23,7 @@ from tapewatch.model import (
 )
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan
+from tapewatch.planning.library import Library
 from tapewatch.planning.names import product_path
 from tapewatch.planning.plan import plan
 
@@ -119,8 +120,8 @@ class World:
             facts = self.facts(folder)
             made = plan(facts, self.parameters, self.now, finish=finish)
             assert made == plan(facts, self.parameters, self.now, finish=finish)
-            brief = plan(facts, self.parameters, self.now, finish=finish, thorough=False)
-            assert brief == replace(made, matches=brief.matches)
+            brief = plan(self._brief(facts, folder), self.parameters, self.now, finish=finish)
+            assert decided(brief) == decided(made)
             assert chosen(brief) == chosen(made)
             assert all(moment > self.now for moment in moments([made]))
             self.in_use -= facts.in_use
@@ -131,6 +132,15 @@ class World:
             self.stems |= {one.calibration_set.id: one.stem for one in made.sets}
             plans.append(made)
         return plans
+
+    def _brief(self, facts: Facts, folder: str) -> Facts:
+        """Leave of the masters elsewhere those that may be chosen, as the daemon does."""
+        frames = [one.frame for one in self.objects.values()]
+        frames += [one.frame for one in self.calibration.values()]
+        here = [one for one in frames if one.folder == folder]
+        span = min(one.start for one in here), max(one.start + one.exptime for one in here)
+        library = Library(self.masters.values(), self.in_use, self.parameters)
+        return replace(facts, elsewhere=library.elsewhere(folder, span, facts.bad))
 
     def start(self, *, finish: bool = False) -> list[Plan]:
         """Plan, and hand out what is not being done already."""
@@ -215,6 +225,13 @@ def chosen(made: Plan) -> dict[tuple[str, Kind], tuple[Master | None, float, tup
         for path, found in made.matches.items()
         for kind, match in found.items()
     }
+
+
+def decided(made: Plan) -> tuple[object, ...]:
+    """Give all that is decided, less what is said of masters that were turned down."""
+    sets = [(one.calibration_set.id, one.stem, one.master) for one in made.sets]
+    states = [(one.path, one.state) for one in made.verdicts]
+    return made.jobs, states, sets, made.kept, made.look_again, made.sequences
 
 
 def paths_of(job: Job) -> set[str]:

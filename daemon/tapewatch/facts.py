@@ -4,18 +4,43 @@ from collections.abc import Iterable
 
 from tapewatch.ledger import LedgerReader
 from tapewatch.model import FrameSequence, ObjectFrame
+from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts
+from tapewatch.planning.library import Library
 from tapewatch.planning.marks import spread
 
 TRIES = 3
 """Tries of one frame or master before it is given up."""
 
 
+def library_of(ledger: LedgerReader, parameters: Parameters) -> Library:
+    """Put the masters that the ledger tells of in order.
+
+    Parameters
+    ----------
+    ledger : LedgerReader
+        Open.
+    parameters : Parameters
+        As for `Library`.
+
+    Returns
+    -------
+    Library
+        It holds until the ledger gives other masters.
+    """
+    records = ledger.masters()
+    in_use = frozenset(one.master.id for one in records if one.in_use)
+    return Library((one.master for one in records), in_use, parameters)
+
+
 def gather(
     ledger: LedgerReader,
+    library: Library,
     folder: str,
     frames: tuple[ObjectFrame, ...],
     sequences: tuple[FrameSequence, ...] | None = None,
+    *,
+    thorough: bool = False,
 ) -> Facts:
     """Gather the facts of one folder.
 
@@ -23,23 +48,30 @@ def gather(
     ----------
     ledger : LedgerReader
         Open.
+    library : Library
+        The masters that it tells of.
     folder : str
         Relative to the watched folder.
     frames : tuple of ObjectFrame
         The object frames of the folder to decide on.
     sequences : tuple of FrameSequence or None
         The sequences to decide on, those of the frames among them; None: those alone.
+    thorough : bool
+        With all masters in use elsewhere, for a person; else with those that may be chosen.
 
     Returns
     -------
     Facts
-        With all calibration frames of the folder, and the masters in use elsewhere.
+        With all calibration frames of the folder.
     """
     if sequences is None:
         sequences = sequences_of(ledger, frames)
-    masters = ledger.masters()
-    here = [one for one in masters if one.master.folder == folder]
-    others = [one for one in masters if one.master.folder != folder]
+    bad = spread(ledger.marks(), library.masters)
+    masters, in_use = library.of(folder)
+    if thorough:
+        elsewhere = library.all_elsewhere(folder)
+    else:
+        elsewhere = library.elsewhere(folder, ledger.spans(folder).get(folder), bad)
     used = {
         master
         for one in sequences
@@ -47,16 +79,17 @@ def gather(
         if tally.chain is not None
         for master in tally.chain.masters
     }
+    used -= {one.id for one in (*masters, *elsewhere)}
     return Facts(
         calibration=ledger.calibration_frames(folder),
         objects=frames,
-        masters=tuple(one.master for one in here),
-        in_use=frozenset(one.master.id for one in here if one.in_use),
-        elsewhere=tuple(one.master for one in others if one.in_use),
-        pinned=tuple(one.master for one in others if not one.in_use and one.master.id in used),
+        masters=masters,
+        in_use=in_use,
+        elsewhere=elsewhere,
+        pinned=tuple(library.by_id[one] for one in sorted(used & library.by_id.keys())),
         sequences=sequences,
         failures=ledger.failures(TRIES),
-        bad=spread(ledger.marks(), (one.master for one in masters)),
+        bad=bad,
         seen=ledger.kinds_seen(),
         busy_elsewhere=ledger.reads_elsewhere(folder),
     )

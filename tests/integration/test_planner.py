@@ -6,6 +6,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from support import eventually
 from support_frames import write_raw, write_set
 from support_service import station, work_once, write_calibrations, write_objects
 from tapewatch.cli import main
@@ -98,10 +99,12 @@ def test_what_masters_of_another_folder_may_suit_is_planned_now_and_then(tmp_pat
         write_calibrations(tmp_path / "d")
         at.service._lookout.scan_soon()
         before = time.time()
-        for _ in range(20):
+
+        def all_are_built() -> bool:
             at.turn()
-        built = {one.master.kind for one in at.ledger.masters()}
-        assert len(built) == 3
+            return len({one.master.kind for one in at.ledger.masters()}) == 3
+
+        eventually(all_are_built)
         assert planner.put_off
         assert before < (planner.next_look() or 0.0) < before + 1100.0
         assert "done" not in {state for path, state in at.states().items() if path[0] in nights}
@@ -109,6 +112,31 @@ def test_what_masters_of_another_folder_may_suit_is_planned_now_and_then(tmp_pat
         at.look()
         assert not planner.put_off
         assert set(at.states().values()) == {"done"}
+
+
+def test_one_more_night_of_a_long_season_has_no_more_frames_decided_on(tmp_path: Path) -> None:
+    decided = []
+    with station(tmp_path, PROVISIONAL=0) as at:
+        for night in range(9):
+            _write_night(tmp_path, night)
+            before = at.service._foreman.planner.decided
+            at.look()
+            decided.append(at.service._foreman.planner.decided - before)
+        assert set(at.states().values()) == {"done"}
+    assert max(decided) < 2 * decided[1]
+
+
+def _write_night(folder: Path, night: int) -> None:
+    """Write a night's calibration frames and two object frames."""
+    day = f"2026-03-{night + 1:02}"
+    for kind, level in (("bias", 1000), ("dark", 1100), ("flat", 20000)):
+        for number in range(2):
+            path = folder / day / f"{kind}-{number}.fits"
+            when = f"{day}T17:0{number}:00"
+            write_raw(path, level + 10 * night + number, IMAGETYP=kind, DATE_OBS=when)
+    for number in range(2):
+        when = f"{day}T18:0{number}:00"
+        write_raw(folder / day / f"x{number}.fits", 3000 + 10 * night + number, DATE_OBS=when)
 
 
 def test_a_sequence_that_ended_is_redone_as_a_whole(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tapewatch.commands.masters import Shelf
 from tapewatch.commands.report import frame_as_json, moment, open_state
 from tapewatch.commands.subjects import find_subject
-from tapewatch.facts import gather
+from tapewatch.facts import gather, library_of
 from tapewatch.ledger import FrameRecord, LedgerReader, MasterRecord
 from tapewatch.model import Frame, Master
 from tapewatch.parameters import Parameters
@@ -71,7 +71,9 @@ def _of_frame(
     if record.frame is None:
         return answer, lines
     one = ledger.object_frame(record.path)
-    facts = gather(ledger, record.frame.folder, () if one is None else (one,))
+    library = library_of(ledger, parameters)
+    objects = () if one is None else (one,)
+    facts = gather(ledger, library, record.frame.folder, objects, thorough=True)
     made = plan(facts, parameters, time.time())
     for match in made.matches.get(record.path, {}).values():
         answer["candidates"] += _candidates(match, record.frame)

@@ -214,6 +214,17 @@ class LedgerReader:
             )
         return {folder for (folder,) in found}
 
+    def spans(self, folder: str | None = None) -> dict[str, tuple[float, float]]:
+        """Give when the first exposure in a folder, or in each, began, and when the last ended."""
+        which = "" if folder is None else " AND folder = :folder"
+        found = self._database.execute(
+            "SELECT folder, min(start), max(start + exptime)"  # noqa: S608
+            " FROM frames INDEXED BY frames_by_series"
+            f" WHERE start IS NOT NULL{which} GROUP BY folder",
+            {"folder": folder},
+        )
+        return {name: (first, last) for name, first, last in found}
+
     def kinds_seen(self) -> frozenset[Kind]:
         """Give the kinds of which a frame was ever seen, whatever became of it."""
         found = self._database.execute(

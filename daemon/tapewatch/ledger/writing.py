@@ -9,7 +9,7 @@ from tapewatch.errors import DamagedLedgerError, UnwritableLedgerError
 from tapewatch.ledger import entries, marks, migration, retries, schema, sequences
 from tapewatch.ledger.place import Place
 from tapewatch.ledger.reading import LedgerReader
-from tapewatch.ledger.rows import to_json
+from tapewatch.ledger.rows import MasterRecord, to_json
 from tapewatch.model import (
     Content,
     Frame,
@@ -39,6 +39,7 @@ class Ledger(LedgerReader):
     """
 
     migrated = ""
+    _masters: tuple[MasterRecord, ...] | None = None
 
     def _open(self) -> sqlite3.Connection:
         self.migrated = migration.bring_up_to_date(self.path)
@@ -89,6 +90,12 @@ class Ledger(LedgerReader):
         self.set_note("room", "x" * _ROOM)
         self.set_note("room", "")
 
+    def masters(self) -> tuple[MasterRecord, ...]:
+        """Give every master on disk, in order of kind and time: the same ones until they change."""
+        if self._masters is None:
+            self._masters = super().masters()
+        return self._masters
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Make all changes within one transaction: one wait for the disk instead of many."""
@@ -107,11 +114,19 @@ class Ledger(LedgerReader):
             try:
                 yield self._database
             except BaseException:
+                self._masters = None
                 self._database.rollback()
                 raise
             self._database.commit()
         except sqlite3.Error as error:
+            self._masters = None
             raise schema.trouble(self.path, "written", error) from error
+
+    @contextmanager
+    def _changing_masters(self) -> Iterator[sqlite3.Connection]:
+        with self._transaction() as database:
+            self._masters = None
+            yield database
 
     def first_start(self, now: float) -> float:
         """Give when this ledger was first used, seconds since 1970; the first call records it."""
@@ -230,7 +245,7 @@ class Ledger(LedgerReader):
 
     def set_master(self, master: Master, statistics: Statistics, now: float) -> None:
         """Record that a master is on disk."""
-        with self._transaction() as database:
+        with self._changing_masters() as database:
             database.execute(
                 "INSERT OR REPLACE INTO masters VALUES (?, ?, 0, ?, ?, ?)",
                 (
@@ -251,7 +266,7 @@ class Ledger(LedgerReader):
         )
         if {master for (master,) in found} == wanted:
             return False
-        with self._transaction() as database:
+        with self._changing_masters() as database:
             database.execute("UPDATE masters SET in_use = 0 WHERE folder = ?", (folder,))
             database.executemany(
                 "UPDATE masters SET in_use = 1 WHERE id = ?", [(master,) for master in wanted]
@@ -290,7 +305,7 @@ class Ledger(LedgerReader):
 
     def forget_master(self, master_id: str) -> None:
         """Forget a master whose file is gone, so that it is built again."""
-        with self._transaction() as database:
+        with self._changing_masters() as database:
             database.execute("DELETE FROM masters WHERE id = ?", (master_id,))
 
     def mark_bad(self, subject: str, why: str, now: float) -> None:

@@ -30,9 +30,6 @@ class Stock:
         From tape.par.
     recipe_id : str
         Hash of the parameters that decide the pixels.
-    thorough : bool
-        A match names all masters that there are; else it may leave out those of other folders
-        where one of the frames' own is chosen.
     """
 
     usable: tuple[Master, ...]
@@ -41,7 +38,6 @@ class Stock:
     kinds: tuple[Kind, ...]
     parameters: Parameters
     recipe_id: str
-    thorough: bool = True
 
 
 def best_for_all(sequence: FrameSequence, stock: Stock) -> Matches:
@@ -86,28 +82,14 @@ class _Span:
 
 
 def _choose(kind: Kind, span: _Span, stock: Stock) -> Match | None:
-    """Choose the master that suits all frames; None where each has to find its own.
-
-    The frames' own folder goes before all others, but for cuts: then a season's many masters
-    need not be looked at.
-    """
-    if not stock.thorough:
-        own = tuple(one for one in stock.usable if one.folder == span.middle.folder)
-        match = _choose_of(own, kind, span, stock)
-        if match is not None and match.master is not None and "CUT" not in match.flags:
-            return match
-    return _choose_of(stock.usable, kind, span, stock)
-
-
-def _choose_of(masters: Sequence[Master], kind: Kind, span: _Span, stock: Stock) -> Match | None:
-    """Choose among some masters."""
+    """Choose the master that suits all frames; None where each has to find its own."""
     objections: dict[str, tuple[Master, str]] = {}
     suits_one = False
     for frame in (span.middle, *span.outermost):
-        match = find_master(kind, frame, masters, stock.parameters, stock.bad)
+        match = find_master(kind, frame, stock.usable, stock.parameters, stock.bad)
         suits_one = suits_one or match.master is not None
         objections = {one.id: (one, why) for one, why in match.turned_down} | objections
-    suitable = [one for one in masters if one.id not in objections]
+    suitable = [one for one in stock.usable if one.id not in objections]
     match = find_master(kind, span.middle, suitable, stock.parameters, stock.bad)
     if match.master is None and suits_one:
         return None

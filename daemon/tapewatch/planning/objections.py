@@ -1,6 +1,7 @@
 """Why a master does not suit a frame: the field that tells them apart, with both values."""
 
 from dataclasses import replace
+from math import inf
 
 from tapewatch.model import Detector, Frame, Kind, Master, Step
 from tapewatch.parameters import Parameters
@@ -176,6 +177,26 @@ def too_warm(master: Master, frame: Frame, parameters: Parameters) -> bool:
     return abs(master.temperature - frame.temperature) > parameters.temptol
 
 
+def age_limit(kind: Kind, parameters: Parameters) -> float:
+    """Give by how much a master of another folder may be older or younger than a frame.
+
+    Parameters
+    ----------
+    kind : Kind
+        Of the master.
+    parameters : Parameters
+        MAXAGE.
+
+    Returns
+    -------
+    float
+        Seconds; infinite where any will do.
+    """
+    bias, dark, flat = parameters.maxage
+    limits = {Kind.BIAS: bias, Kind.DARK: dark, Kind.FLATDARK: dark, Kind.FLAT: flat}
+    return limits[kind] * DAY or inf
+
+
 def _kind_objection(master: Master, frame: Frame, parameters: Parameters) -> str:
     if master.kind is Kind.FLAT and master.filter != frame.filter:
         return f"filter {master.filter}, frame {frame.filter}"
@@ -198,13 +219,11 @@ def _bias_objection(master: Master, parameters: Parameters) -> str:
 
 
 def _age_objection(master: Master, frame: Frame, parameters: Parameters) -> str:
-    bias, dark, flat = parameters.maxage
-    limits = {Kind.BIAS: bias, Kind.DARK: dark, Kind.FLATDARK: dark, Kind.FLAT: flat}
-    days = limits[master.kind]
-    age = abs(master.start - frame.start) / DAY
-    if master.folder == frame.folder or not days or age <= days:
+    limit = age_limit(master.kind, parameters)
+    age = abs(master.start - frame.start)
+    if master.folder == frame.folder or age <= limit:
         return ""
-    return f"{age:.0f} days away, in another folder (MAXAGE {days:g})"
+    return f"{age / DAY:.0f} days away, in another folder (MAXAGE {limit / DAY:g})"
 
 
 def _sizes(detector: Detector) -> str:

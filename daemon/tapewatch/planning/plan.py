@@ -36,7 +36,6 @@ def plan(
     *,
     finish: bool = False,
     known: Plan | None = None,
-    thorough: bool = True,
 ) -> Plan:
     """Decide what to do next in one folder.
 
@@ -53,8 +52,6 @@ def plan(
     known : Plan or None
         One made before, of the same facts but for the object frames, and not yet to be looked at
         again: its sets hold, and only the object frames are decided on.
-    thorough : bool
-        Matches name every master that there is, for a person; what is decided is the same.
 
     Returns
     -------
@@ -62,7 +59,7 @@ def plan(
         Jobs, states and reasons.
     """
     made = known or _plan_calibration(facts, parameters, now, finish=finish)
-    stock = replace(_stock(facts, made, parameters), thorough=thorough)
+    stock = _stock(facts, made, parameters)
     jobs = [] if known else [*made.jobs]
     verdicts = [] if known else [*made.verdicts]
     decided = []

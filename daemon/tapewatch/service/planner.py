@@ -4,20 +4,23 @@ The ledger is the only memory. What is kept here can be made again from it, by p
 """
 
 import time
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from tapewatch.facts import gather
-from tapewatch.ledger import Ledger
+from tapewatch.facts import gather, library_of
+from tapewatch.ledger import Ledger, MasterRecord
 from tapewatch.model import BuildMaster, FrameSequence, Job, Kind, ObjectFrame, State
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan
+from tapewatch.planning.library import Library
+from tapewatch.planning.marks import spread
 from tapewatch.planning.plan import plan
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.queue import Queue, key_of
 from tapewatch.service.telling import Telling
 
+_KNOWN = 8  # folders of which the last plan is kept: planning the sets costs most
 _MADE_WITH_OTHERS = (Kind.DARK, Kind.FLATDARK, Kind.FLAT)
 _REST = 5.0  # times what planning a folder took, before it is planned for another frame
 _REASONS_EVERY = 1.0  # seconds, while there is work
@@ -70,7 +73,10 @@ class Planner:
         self._look_again: dict[str, float] = {}
         self._ends: dict[str, dict[tuple[str, float], float]] = defaultdict(dict)
         self._redone: dict[tuple[str, str, float], int] = {}  # of sequences, when last planned
-        self._known: dict[str, _Known] = {}
+        self._known: OrderedDict[str, _Known] = OrderedDict()  # of the folders planned last
+        self._combining: set[str] = set()  # folders of which a master is about to be there
+        self._records: tuple[MasterRecord, ...] = ()
+        self._shelved = library_of(ledger, parameters)
         self._masters: dict[str, object] = {}  # folder -> what could be used when last planned
         self._reasons_outdated: set[str] = set()
         self._reasons_rest_until = 0.0  # by the monotonic clock
@@ -186,19 +192,22 @@ class Planner:
             folder = min(to_plan)
             to_plan.remove(folder)
             began = time.monotonic()
-            made = self._plan(folder, gather(self._ledger, folder, ()), finish=finish)
+            made = self._plan(
+                folder, gather(self._ledger, self._library(), folder, ()), finish=finish
+            )
             self._look_again.pop(folder, None)
             if made.look_again is not None:
                 self._look_again[folder] = made.look_again
             self._housekeeping.note(folder, made)
             in_use = {master.id for master in made.kept}
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
+            before = self._library()
             if self._ledger.set_in_use(folder, in_use):
-                self._concerned |= self._ledger.folders(Kind.OBJECT)
+                concerned = self._sees_another_choice(before) - {folder}
+                self._concerned |= concerned & self._ledger.folders(Kind.OBJECT)
                 # Darks and flats of other folders may want one of these biases, flats one of these
                 # darks. This ends: biases in use depend on frames of their own folder alone.
-                if any(one.calibration_set.kind is not Kind.FLAT for one in made.sets):
-                    to_plan |= self._ledger.folders(*_MADE_WITH_OTHERS) - {folder}
+                to_plan |= concerned & self._ledger.folders(*_MADE_WITH_OTHERS)
             usable = frozenset((one.master.id, one.master.built) for one in made.sets if one.master)
             if self._masters.get(folder) != usable:
                 self._masters[folder] = usable
@@ -214,6 +223,22 @@ class Planner:
             self._plan_sequences(folder, finish=finish)
         self._concerned -= own
         self._plan_concerned(finish=finish)
+
+    def _library(self) -> Library:
+        """Give the masters there are, in order."""
+        if self._records is not (records := self._ledger.masters()):
+            self._records, self._shelved = records, library_of(self._ledger, self._parameters)
+        return self._shelved
+
+    def _sees_another_choice(self, before: Library) -> set[str]:
+        """Give the folders that may choose among other masters than before."""
+        now = self._library()
+        bad = spread(self._ledger.marks(), now.masters)
+        return {
+            folder
+            for folder, span in self._ledger.spans().items()
+            if now.elsewhere(folder, span, bad) != before.elsewhere(folder, span, bad)
+        }
 
     def _plan_concerned(self, *, finish: bool) -> None:
         """Plan the sequences that masters of another folder may suit, now and then.
@@ -252,7 +277,9 @@ class Planner:
         finish: bool,
     ) -> None:
         """Plan object frames, and those of their sequences of which they change the state."""
-        made = self._plan(folder, gather(self._ledger, folder, frames, sequences), finish=finish)
+        made = self._plan(
+            folder, gather(self._ledger, self._library(), folder, frames, sequences), finish=finish
+        )
         decided = {one.frame.path for one in frames}
         for one in made.sequences:
             key = one.sequence.series, one.sequence.first
@@ -266,23 +293,27 @@ class Planner:
                 fellows = self._ledger.members(one.sequence, one.overtaken)
                 others = tuple(each for each in fellows if each.frame.path not in decided)
                 if others:
-                    facts = gather(self._ledger, folder, others, (one.sequence,))
+                    facts = gather(self._ledger, self._library(), folder, others, (one.sequence,))
                     self._plan(folder, facts, finish=finish)
 
     def _plan(self, folder: str, facts: Facts, *, finish: bool) -> Plan:
         """Plan a folder's sets and some of its object frames, and queue the jobs."""
         frames = facts.objects
         self.decided += len(frames) + len(facts.calibration)
-        if not facts.busy_elsewhere and self._combines_elsewhere(folder):
+        if not facts.busy_elsewhere and self._combining - {folder}:
             facts = replace(facts, busy_elsewhere=True)
         of_sets = replace(facts, objects=(), sequences=(), pinned=(), busy_elsewhere=False)
         of_objects = bool(frames or facts.sequences)
         known = self._still_known(folder, of_sets, finish=finish) if of_objects else None
-        made = plan(
-            facts, self._parameters, time.time(), finish=finish, known=known, thorough=False
-        )
+        made = plan(facts, self._parameters, time.time(), finish=finish, known=known)
         sets = replace(made, jobs=(), verdicts=(), matches={}, sequences=())
         self._known[folder] = _Known(of_sets, finish, sets)
+        self._known.move_to_end(folder)
+        if len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+        self._combining.discard(folder)
+        if any(one.master is not None and not one.master.built for one in made.sets):
+            self._combining.add(folder)
         planned = {key_of(job) for job in made.jobs}
 
         def stays(job: Job) -> bool:
@@ -300,15 +331,6 @@ class Planner:
         if facts.busy_elsewhere and any(one.state is State.WAITING for one in made.verdicts):
             self._reasons_outdated.add(folder)  # they wait for seconds, or else are decided anew
         return made
-
-    def _combines_elsewhere(self, folder: str) -> bool:
-        """Tell whether a master of another folder is about to be there."""
-        return any(
-            one.master is not None and not one.master.built
-            for other, known in self._known.items()
-            if other != folder
-            for one in known.plan.sets
-        )
 
     def _still_known(self, folder: str, of_sets: Facts, *, finish: bool) -> Plan | None:
         """Give the last plan of a folder, if its sets hold: they cost most, and seldom change."""

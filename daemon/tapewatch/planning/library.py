@@ -1,0 +1,176 @@
+"""The masters of all folders, in order of time: of a season's many, those that may be chosen. Pure.
+
+Of masters that differ in time alone the nearest before a folder's frames and the nearest after
+them are better than all others of other folders. So what planning a folder costs depends on the
+masters there are around it, and not on how many nights went by.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from tapewatch.model import Kind, Master
+from tapewatch.parameters import Parameters
+from tapewatch.planning.objections import age_limit
+
+Span = tuple[float, float]
+"""Two times, seconds since 1970."""
+
+_MATCHED_BY_EXPOSURE = frozenset({Kind.DARK, Kind.FLATDARK})  # and by temperature
+
+
+class Library:
+    """All masters on disk.
+
+    Parameters
+    ----------
+    masters : iterable of Master
+        Whatever their version.
+    in_use : collection of str
+        IDs of those that frames are calibrated with now.
+    parameters : Parameters
+        MAXAGE.
+
+    Attributes
+    ----------
+    masters : tuple of Master
+        All of them.
+    by_id : dict of str to Master
+        The same.
+    """
+
+    def __init__(
+        self, masters: Iterable[Master], in_use: Collection[str], parameters: Parameters
+    ) -> None:
+        self.masters = tuple(masters)
+        self.by_id = {one.id: one for one in self.masters}
+        self._in_use = in_use
+        self._by_folder: dict[str, list[Master]] = {}
+        alike: dict[object, list[Master]] = {}
+        for one in self.masters:
+            self._by_folder.setdefault(one.folder, []).append(one)
+            if one.id in in_use:
+                alike.setdefault(_likeness(one), []).append(one)
+        self._shelves = [_Shelf(group, parameters) for group in alike.values()]
+
+    def of(self, folder: str) -> tuple[tuple[Master, ...], frozenset[str]]:
+        """Give the masters of a folder's frames.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to WATCHDIR.
+
+        Returns
+        -------
+        masters : tuple of Master
+            Whatever their version.
+        in_use : frozenset of str
+            IDs of those in use.
+        """
+        found = tuple(self._by_folder.get(folder, ()))
+        return found, frozenset(one.id for one in found if one.id in self._in_use)
+
+    def all_elsewhere(self, folder: str) -> tuple[Master, ...]:
+        """Give all masters in use of other folders.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to WATCHDIR.
+
+        Returns
+        -------
+        tuple of Master
+            In the order in which they came.
+        """
+        return tuple(one for one in self.masters if one.id in self._in_use and one.folder != folder)
+
+    def elsewhere(
+        self, folder: str, span: Span | None, bad: Collection[str] = ()
+    ) -> tuple[Master, ...]:
+        """Give the masters of other folders that may be chosen for frames of a folder.
+
+        Parameters
+        ----------
+        folder : str
+            Relative to WATCHDIR.
+        span : tuple of float or None
+            When the first of its frames began and the last one ended, seconds since 1970; None
+            where there are none.
+        bad : collection of str
+            IDs of masters that are not to be used: they are given beside the others.
+
+        Returns
+        -------
+        tuple of Master
+            Those in use of which none is better for all of these frames. Where all of those that
+            are alike are too old (MAXAGE), the nearest of them, for an observer to be told.
+        """
+        if span is None:
+            return ()
+        return tuple(
+            master
+            for shelf in self._shelves
+            for master in shelf.around(folder, span, frozenset(bad))
+        )
+
+
+class _Shelf:
+    """Masters that suit the same frames, but for time and temperature."""
+
+    def __init__(self, masters: Sequence[Master], parameters: Parameters) -> None:
+        # Of two that are equally old the lower ID goes first, in either direction.
+        self._later = sorted(masters, key=lambda one: (one.start, one.id))
+        self._earlier = sorted(masters, key=lambda one: (-one.start, one.id))
+        self._temperatures = len({_temperature(one) for one in masters})
+        self._limit = age_limit(masters[0].kind, parameters)
+
+    def around(self, folder: str, span: Span, bad: frozenset[str]) -> Iterator[Master]:
+        """Give those between two times, and the nearest before and after."""
+        first, last = span
+        begin = bisect_left(self._later, first, key=_start)
+        end = bisect_right(self._later, last, key=_start)
+        yield from (one for one in self._later[begin:end] if one.folder != folder)
+        before = len(self._earlier) - begin
+        yield from self._nearest(self._earlier, before, folder, first, bad)
+        yield from self._nearest(self._later, end, folder, last, bad)
+
+    def _nearest(
+        self, masters: Sequence[Master], place: int, folder: str, edge: float, bad: frozenset[str]
+    ) -> Iterator[Master]:
+        """Walk away in time, until all temperatures there are have been met, or all is too old."""
+        met: set[float | None] = set()
+        for master in (masters[one] for one in range(place, len(masters))):
+            if master.folder == folder:
+                continue
+            too_old = abs(master.start - edge) > self._limit
+            if too_old and met:
+                return
+            if master.id in bad:
+                yield master
+                continue
+            temperature = _temperature(master)
+            if temperature not in met:
+                met.add(temperature)
+                yield master
+            if too_old or len(met) == self._temperatures:
+                return
+
+
+def _likeness(master: Master) -> tuple[object, ...]:
+    """Give all by which a master is matched with frames, but for time and temperature."""
+    return (
+        master.kind,
+        master.detector,
+        master.filter if master.kind is Kind.FLAT else "",
+        master.exptime if master.kind in _MATCHED_BY_EXPOSURE else 0.0,
+        bool(master.bias_id),
+    )
+
+
+def _temperature(master: Master) -> float | None:
+    return master.temperature if master.kind in _MATCHED_BY_EXPOSURE else None
+
+
+def _start(master: Master) -> float:
+    return master.start
