@@ -12,6 +12,9 @@ from tapewatch.planning.marks import spread
 TRIES = 3
 """Tries of one frame or master before it is given up."""
 
+GIVEN_UP = TRIES + 1
+"""What counts as the tries of a master that was given up."""
+
 
 def library_of(ledger: LedgerReader, parameters: Parameters) -> Library:
     """Put the masters that the ledger tells of in order.
@@ -88,7 +91,7 @@ def gather(
         elsewhere=elsewhere,
         pinned=tuple(library.by_id[one] for one in sorted(used & library.by_id.keys())),
         sequences=sequences,
-        failures=ledger.failures(TRIES),
+        failures=ledger.failures(GIVEN_UP),
         bad=bad,
         seen=ledger.kinds_seen(),
         busy_elsewhere=ledger.reads_elsewhere(folder),

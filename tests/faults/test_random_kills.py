@@ -41,7 +41,7 @@ _KEYS = {"SETTLE": 0.1, "SETQUIET": 0.3, "RESCAN": 0.5, "NBIAS": 3, "NDARK": 2, 
 _FROM_START = 0.05, 1.2  # seconds until a kill, from the start of the process
 _FROM_READY = 0.0, 0.7  # or from when its log says that it is ready
 _FROM_WRITING = 0.0, 0.15  # or from when an unfinished file is seen
-_GIVEN_UP = ("did not come back, 3 times", "combining failed: the worker ended")
+_GIVEN_UP = "did not come back, 3 times"
 _LONGEST_IDLE = 1.0
 # Whom a kill hits, and how often.
 _WHOM = {"all": 10, "daemon": 4, "daemon, a worker stopped": 2, "workers": 3, "fork server": 1}
@@ -348,7 +348,7 @@ def _catch_up(par: Path, campaign: Campaign) -> None:
     given_up = [
         str(frame["file"])
         for frame in frames
-        if any(words in frame["reason"] for words in _GIVEN_UP)
+        if _GIVEN_UP in frame["reason"]
         and (frame["kind"] != "object" or frame["state"] == "failed")
     ]
     campaign.seen["frames given up"] += len(given_up)

@@ -30,6 +30,7 @@ from tapewatch.errors import (
     NoSpaceError,
     RejectedError,
 )
+from tapewatch.facts import GIVEN_UP
 from tapewatch.ledger import Ledger
 from tapewatch.model import Content, Job, Kind, MeasureFrame, Report, State
 from tapewatch.service.booking import Booking
@@ -75,7 +76,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         for frame in BUILD.frames:
             take(ledger, frame)
         outages = Outages(ledger, log, RESCAN)
-        yield Office(Booking(ledger, log, outages), outages, ledger, log_lines)
+        yield Office(Booking(tmp_path, ledger, log, outages), outages, ledger, log_lines)
 
 
 def report_of(office: Office) -> Report:
@@ -147,7 +148,7 @@ def test_a_rejected_frame_is_set_aside_with_the_reason(office: Office) -> None:
 
 def test_a_set_that_cannot_be_combined_is_set_aside_with_the_reason(office: Office) -> None:
     office.booking.fail(BUILD, RejectedError("types differ"), office.begin(BUILD))
-    assert office.ledger.failures(3) == {BUILD.master.id: "types differ"}
+    assert office.ledger.failures(GIVEN_UP) == {BUILD.master.id: "types differ"}
     assert told(office.log) == [("master.failed", "error")]
     assert office.log[0]["reason"] == "types differ"
 
@@ -236,7 +237,7 @@ def test_any_other_failure_is_tried_again_after_a_pause_and_given_up_at_the_thir
     if job is OBJECT:
         assert office.state() == (State.FAILED, office.log[2]["reason"])
     else:
-        assert office.ledger.failures(3) == {key: office.log[2]["reason"]}
+        assert office.ledger.failures(GIVEN_UP) == {key: office.log[2]["reason"]}
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from astropy.io import fits
+from structlog.typing import EventDict
 
 import support_service
 from support_frames import write_raw
@@ -16,7 +17,7 @@ from support_night import Ended, ask
 from support_service import Station, station, work_once, write_calibrations, write_objects
 from tapewatch.jobs.perform import perform
 from tapewatch.ledger import Ledger
-from tapewatch.model import BuildMaster, Job, Report, Workplace
+from tapewatch.model import BuildMaster, Job, Master, Report, Workplace
 
 OBJECT, FLAT = "m13-1.fits", "flat-1.fits"
 
@@ -162,3 +163,43 @@ def test_what_did_not_fail_is_not_tried_again_and_then_none_is(night: Path) -> N
         assert "tapewatch mark good" in ended.errors
         with Ledger(state) as ledger:
             assert ledger.take_retries() == ()
+
+
+def _killed_thrice(folder: Path) -> Master:
+    """Have a night's master bias made, and three kills before it was booked; give it."""
+    with station(folder) as one:
+        one.look()
+        (bias,) = [each.master for each in one.ledger.masters() if each.master.kind == "bias"]
+        one.ledger.forget_master(bias.id)
+        for _ in range(3):
+            one.ledger.begin_master(bias.id)
+    return bias
+
+
+def _told_of_masters(lines: list[EventDict]) -> list[str]:
+    return [one["event"] for one in lines if one["event"].startswith("master.")]
+
+
+def test_a_master_that_was_made_before_the_third_kill_is_used(night: Path) -> None:
+    bias = _killed_thrice(night)
+    code, lines = work_once(night)
+    assert (code, _told_of_masters(lines)) == (0, ["master.found"])
+    with station(night) as one:
+        assert bias in [each.master for each in one.ledger.masters() if each.in_use]
+        assert set(one.states().values()) == {"done"}
+
+
+@pytest.mark.parametrize("harm", ["gone", "another's", "cut short"])
+def test_one_that_was_not_is_told_of_at_the_next_start(night: Path, harm: str) -> None:
+    bias = _killed_thrice(night)
+    file = night / bias.path
+    content = file.read_bytes()
+    file.unlink()
+    if harm == "another's":
+        write_raw(file)
+    elif harm == "cut short":
+        file.write_bytes(content[:-2880])
+    assert _told_of_masters(work_once(night)[1]) == ["master.failed"]
+    assert _told_of_masters(work_once(night)[1]) == []
+    with station(night) as one:
+        assert "combining failed: its worker did not come back" in one.reason("bias-0.fits")

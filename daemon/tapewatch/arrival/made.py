@@ -56,6 +56,28 @@ def inspect_own(path: Path) -> Inspection | None:
     return found if "TWID" in found.header else None
 
 
+def master_in(path: Path, folder: str) -> MadeMaster | None:
+    """Read what a file that may be a master of ours is.
+
+    Parameters
+    ----------
+    path, folder
+        As for `read_master`.
+
+    Returns
+    -------
+    MadeMaster or None
+        None as of `inspect_own`.
+
+    Raises
+    ------
+    RejectedError, IncompleteFileError, OSError
+        As `read_master` does.
+    """
+    inspection = inspect_own(path)
+    return None if inspection is None else read_master(path, inspection, folder)
+
+
 def read_master(path: Path, inspection: Inspection, folder: str) -> MadeMaster:
     """Read what a master is.
 

@@ -2,7 +2,9 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
+from tapewatch.arrival.made import master_in
 from tapewatch.errors import (
     FatalError,
     IncompleteFileError,
@@ -11,7 +13,7 @@ from tapewatch.errors import (
     OutputError,
     RejectedError,
 )
-from tapewatch.facts import TRIES
+from tapewatch.facts import GIVEN_UP, TRIES
 from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import BuildMaster, CalibrateFrame, Job, MeasureFrame, Report, State
@@ -30,6 +32,8 @@ class Booking:
 
     Parameters
     ----------
+    output : Path
+        Output folder.
     ledger : Ledger
         Open for writing.
     log : Log
@@ -38,7 +42,8 @@ class Booking:
         What is held because the output folder, or a folder in it, cannot be written.
     """
 
-    def __init__(self, ledger: Ledger, log: Log, outages: Outages) -> None:
+    def __init__(self, output: Path, ledger: Ledger, log: Log, outages: Outages) -> None:
+        self._output = output
         self._ledger = ledger
         self._log = log
         self._outages = outages
@@ -77,7 +82,8 @@ class Booking:
         Returns
         -------
         int
-            How many tries it has been; 0 where it has been given up instead.
+            How many tries it has been; 0 where it is not to be started: it has been given up, or
+            was done just before the last kill.
         """
         if isinstance(job, BuildMaster):
             tries = self._ledger.begin_master(job.master.id)
@@ -85,6 +91,8 @@ class Booking:
             tries = self._ledger.begin(job.frame.path)
         if tries <= TRIES:
             return tries
+        if isinstance(job, BuildMaster) and self._is_there(job):
+            return 0
         self._give_up(job, State.FAILED, f"its worker did not come back, {TRIES} times")
         return 0
 
@@ -178,6 +186,19 @@ class Booking:
         else:
             self._ledger.take_back(job.frame.path)
 
+    def _is_there(self, job: BuildMaster) -> bool:
+        """Book a master that was made, but not booked, before we were killed for the third time."""
+        path = self._output / job.master.path
+        try:
+            made = master_in(path, job.master.folder)
+        except (IncompleteFileError, RejectedError, OSError):
+            return False
+        if made is None or made.master.id != job.master.id:
+            return False
+        self._ledger.set_master(made.master, made.statistics, made.made[1] / 1e9)
+        self._log.info("master.found", **lines.of_set(job), reason=f"made before the {TRIES}. kill")
+        return True
+
     def _hold(self, job: Job, error: OutputError, reason: str) -> None:
         """Hold the work of the job's folder, or all where the disk has no room for any."""
         if isinstance(error, NoSpaceError):
@@ -198,7 +219,7 @@ class Booking:
     def _give_up(self, job: Job, state: State, reason: str) -> None:
         """Set a frame, or a set's master, aside until something about it changes."""
         if isinstance(job, BuildMaster):
-            self._ledger.give_up_master(job.master.id, reason, TRIES)
+            self._ledger.give_up_master(job.master.id, reason, GIVEN_UP)
             self._log.error("master.failed", **lines.of_set(job), reason=reason)
             return
         self._ledger.set_verdicts([(job.frame.path, state, reason)])

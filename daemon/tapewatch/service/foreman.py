@@ -53,7 +53,7 @@ class Foreman:
         self._telling = Telling(log)
         self._housekeeping = Housekeeping(parameters.output, ledger, log)
         self.outages = Outages(ledger, log, parameters.rescan)
-        self.booking = Booking(ledger, log, self.outages)
+        self.booking = Booking(parameters.output, ledger, log, self.outages)
         self._queue = Queue()
         self.planner = Planner(
             parameters, ledger, self._telling, self._queue, self._housekeeping, self._crew.has
@@ -123,8 +123,13 @@ class Foreman:
         self._write_lists()
         self._tidied = time.monotonic()
 
-    def choose(self) -> list[tuple[Job, int]]:
+    def choose(self, *, finish: bool) -> list[tuple[Job, int]]:
         """Choose the most urgent jobs, as many as can be handed out.
+
+        Parameters
+        ----------
+        finish : bool
+            As for `plan`.
 
         Returns
         -------
@@ -138,6 +143,8 @@ class Foreman:
                 break
             if tries := self.booking.begin(job):
                 chosen.append((job, tries))
+            elif isinstance(job, BuildMaster):
+                self.planner.plan([job.frames[0].path], finish=finish)
         return chosen
 
     def hand_out(self, chosen: Iterable[tuple[Job, int]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tapewatch.arrival.made import MadeMaster, inspect_own, read_master
+from tapewatch.arrival.made import MadeMaster, inspect_own, master_in
 from tapewatch.errors import IncompleteFileError, RejectedError
 from tapewatch.fitsfile.inspection import Inspection
 from tapewatch.headers.cards import Header
@@ -89,8 +89,7 @@ class Restoration:
     def _masters_in(self, folder: str) -> Iterator[tuple[Path, MadeMaster]]:
         for path in sorted((self._output / folder / _MASTERS).glob("w*-*.fits")):
             try:
-                inspection = inspect_own(path)
-                made = None if inspection is None else read_master(path, inspection, folder)
+                made = master_in(path, folder)
             except (IncompleteFileError, RejectedError, OSError) as error:
                 self._log.warning("master.lost", reason=f"{path} cannot be read: {error}")
                 continue
