@@ -62,6 +62,20 @@ def results_of(par: Path, raws: frozenset[str]) -> Results:
     )
 
 
+def assert_as_expected(par: Path, raws: frozenset[str], expected: Results) -> None:
+    """See that a folder holds what a clean run makes, and else only whole, superseded masters."""
+    found = results_of(par, raws)
+    superseded = found.products.keys() - expected.products.keys()
+    assert {Path(name).parent.name for name in superseded} <= {"masters"}
+    for name in superseded:
+        assert_whole(par.parent / name)
+    assert found.files - superseded == expected.files
+    assert {name: found.products.get(name) for name in expected.products} == expected.products
+    assert found.lists == expected.lists
+    assert found.frames == expected.frames
+    assert not list(par.parent.rglob("*.part"))
+
+
 def assert_nothing_half_done(par: Path, raws: frozenset[str]) -> None:
     """See that all under a final name is whole, and that what is called done is on disk."""
     folder = par.parent

@@ -9,14 +9,16 @@ come out.
 
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from support_frames import write_raw
-from support_night import state_of, tapewatch, write_par
-from support_results import Results, assert_nothing_half_done, results_of
+from support_night import running, state_of, tapewatch, write_par
+from support_results import Results, assert_as_expected, assert_nothing_half_done, results_of
 from support_sabotage import Harm, Sabotage
 
 _KEYS = {"SETTLE": 0, "NBIAS": 2, "NDARK": 2, "NFLAT": 2, "MINCAL": 2, "WORKERS": 2}
@@ -175,19 +177,88 @@ STEPS |= {
 }
 
 
+# While a state file of an older version is brought up to date.
+CONVERTING = {
+    "file held": Harm("tapewatch.ledger.migration:_convert"),
+    "tables made": Harm("tapewatch.ledger.schema:create", when="after"),
+    "rows moved": Harm("tapewatch.ledger.migration:_derive"),
+    "rows completed": Harm("tapewatch.ledger.migration:_derive", when="after"),
+    "file up to date": Harm("tapewatch.ledger.migration:bring_up_to_date", when="after"),
+}
+# While the daemon takes up another tape.par.
+RELOADING = {
+    "parameters read": Harm("tapewatch.service.loop:Service._take_up_parameters", when="after"),
+    "work to be ended": Harm("tapewatch.service.loop:Service._shut_down"),
+    "work ended": Harm("tapewatch.service.loop:Service._shut_down", when="after"),
+    "begun anew": Harm("tapewatch.service.loop:Service._start", calls=(2,)),
+    "state file opened": Harm("tapewatch.ledger.schema:open_for_writing", when="after", calls=(2,)),
+    "ready anew": Harm("tapewatch.service.loop:Service._start", when="after", calls=(2,)),
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A copy of the night, and how its raw frames are."""
+
+    night: Night
+    par: Path
+    raws: dict[str, tuple[int, int, int, bytes]]
+
+    @classmethod
+    def of(cls, night: Night, place: Path) -> "Attempt":
+        """Copy the night."""
+        par = night.copy(place / "night")
+        return cls(night, par, {name: state_of(par.parent / name) for name in night.raws})
+
+    def finish(self) -> None:
+        """Start once more, and see that raw frames are as they were."""
+        again = tapewatch("once", self.par)
+        assert again.code == 0, again.output
+        folder = self.par.parent
+        assert {name: state_of(folder / name) for name in self.night.raws} == self.raws
+        assert not list(folder.parent.rglob("*.part"))
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_a_step_the_night_comes_out_the_same(
     night: Night, tmp_path: Path, step: str
 ) -> None:
-    par = night.copy(tmp_path / "night")
-    raws = {name: state_of(par.parent / name) for name in night.raws}
+    attempt = Attempt.of(night, tmp_path)
     sabotage = Sabotage(tmp_path / "sabotage", STEPS[step])
-    killed = tapewatch("once", par, environment=sabotage.environment)
+    killed = tapewatch("once", attempt.par, environment=sabotage.environment)
     assert killed.code == -signal.SIGKILL, f"{sabotage.calls} calls, and it was not killed"
     assert sabotage.hits == [1]
-    assert_nothing_half_done(par, night.raws)
-    again = tapewatch("once", par)
-    assert again.code == 0, again.output
-    assert results_of(par, night.raws) == night.expected
-    assert {name: state_of(par.parent / name) for name in night.raws} == raws
-    assert not list(tmp_path.rglob("*.part"))
+    assert_nothing_half_done(attempt.par, night.raws)
+    attempt.finish()
+    assert results_of(attempt.par, night.raws) == night.expected
+
+
+@pytest.mark.parametrize("step", CONVERTING)
+def test_killed_while_an_older_state_file_is_converted_the_night_comes_out_the_same(
+    night: Night, tmp_path: Path, step: str
+) -> None:
+    attempt = Attempt.of(night, tmp_path)
+    with closing(sqlite3.connect(attempt.par.parent / ".tapewatch" / "state.sqlite")) as state:
+        state.execute("PRAGMA user_version = 2")
+    sabotage = Sabotage(tmp_path / "sabotage", CONVERTING[step])
+    assert tapewatch("once", attempt.par, environment=sabotage.environment).code == -signal.SIGKILL
+    assert sabotage.hits == [1]
+    attempt.finish()
+    assert results_of(attempt.par, night.raws) == night.expected
+
+
+@pytest.mark.parametrize("step", RELOADING)
+def test_killed_while_it_takes_up_another_tape_par_the_night_comes_out_the_same(
+    night: Night, tmp_path: Path, step: str
+) -> None:
+    attempt = Attempt.of(night, tmp_path)
+    sabotage = Sabotage(tmp_path / "sabotage", RELOADING[step])
+    with running(attempt.par, sabotage.environment) as daemon:
+        daemon.wait_for("frame.calibrated")
+        with attempt.par.open("a") as text:
+            text.write("RESCAN 77\n")
+        assert daemon.stop(signal.SIGHUP) == -signal.SIGKILL
+    assert sabotage.hits == [1]
+    assert_nothing_half_done(attempt.par, night.raws)
+    attempt.finish()
+    assert_as_expected(attempt.par, night.raws, night.expected)

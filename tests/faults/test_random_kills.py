@@ -27,9 +27,14 @@ import pytest
 
 from support import eventually
 from support_frames import write_raw
-from support_night import COMMAND, ask, assert_whole, state_of, tapewatch, write_par
+from support_night import COMMAND, ask, state_of, tapewatch, write_par
 from support_processes import fork_servers, processes, workers
-from support_results import Results, assert_nothing_half_done, results_of
+from support_results import (
+    Results,
+    assert_as_expected,
+    assert_nothing_half_done,
+    results_of,
+)
 from support_sabotage import Harm, Sabotage
 
 KILLS_A_NIGHT = 8
@@ -308,7 +313,7 @@ def test_a_night_that_is_killed_at_random_comes_out_the_same(
     for group in groups:
         eventually(partial(_has_ended, group))
     _catch_up(par, campaign)
-    assert_as_expected(par, night)
+    assert_as_expected(par, night.raws, night.expected)
     assert {name: state_of(folder / name) for name in camera.written} == camera.written
     campaign.nights += 1
 
@@ -357,20 +362,6 @@ def _catch_up(par: Path, campaign: Campaign) -> None:
         assert said.code == 0, said.errors
         ended = tapewatch("once", par)
     assert ended.code == 0, ended.output + ended.errors
-
-
-def assert_as_expected(par: Path, night: Night) -> None:
-    """See that a folder holds what a clean run makes, and else only whole, superseded masters."""
-    found, expected = results_of(par, night.raws), night.expected
-    superseded = found.products.keys() - expected.products.keys()
-    assert {Path(name).parent.name for name in superseded} <= {"masters"}
-    for name in superseded:
-        assert_whole(par.parent / name)
-    assert found.files - superseded == expected.files
-    assert {name: found.products.get(name) for name in expected.products} == expected.products
-    assert found.lists == expected.lists
-    assert found.frames == expected.frames
-    assert not list(par.parent.rglob("*.part"))
 
 
 def test_the_campaign_has_hit_all_kinds_of_work(
