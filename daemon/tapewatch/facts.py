@@ -74,7 +74,7 @@ def gather(
     if thorough:
         elsewhere = library.all_elsewhere(folder)
     else:
-        elsewhere = library.elsewhere(folder, ledger.spans(folder).get(folder), bad)
+        elsewhere = library.elsewhere(folder, ledger.span(folder), bad)
     used = {
         master
         for one in sequences

@@ -239,7 +239,7 @@ def test_killed_while_an_older_state_file_is_converted_the_night_comes_out_the_s
 ) -> None:
     attempt = Attempt.of(night, tmp_path)
     with closing(sqlite3.connect(attempt.par.parent / ".tapewatch" / "state.sqlite")) as state:
-        state.execute("PRAGMA user_version = 2")
+        state.execute("PRAGMA user_version = 3")
     sabotage = Sabotage(tmp_path / "sabotage", CONVERTING[step])
     assert tapewatch("once", attempt.par, environment=sabotage.environment).code == -signal.SIGKILL
     assert sabotage.hits == [1]

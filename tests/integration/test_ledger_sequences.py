@@ -132,7 +132,7 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> Non
     with pytest.raises(FatalError, match="older tapewatch"):
         LedgerReader(path)
     with Ledger(path) as ledger:
-        assert ledger.migrated == "the state file was brought from schema 1 to 3"
+        assert ledger.migrated == "the state file was brought from schema 1 to 4"
         assert ledger.first_start(9999.0) == 1234.5
         assert ledger.products() == {f"{name}.fits": f"w{name}.fits" for name in "abc"}
         sequences = ledger.sequences("")

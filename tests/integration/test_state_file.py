@@ -78,7 +78,7 @@ def test_the_file_carries_its_marks(tmp_path: Path) -> None:
     header = make(tmp_path / "state.sqlite").read_bytes()[:100]
     # Offsets by the file format's description (sqlite.org/fileformat2.html, section 1.3).
     assert header[18:20] == b"\2\2"  # write-ahead log
-    assert struct.unpack(">i", header[60:64]) == (3,)  # user_version: the schema
+    assert struct.unpack(">i", header[60:64]) == (4,)  # user_version: the schema
     assert struct.unpack(">i", header[68:72]) == (TAPE,)  # application_id
 
 
@@ -104,7 +104,7 @@ def text(path: Path) -> None:
 def newer(path: Path) -> None:
     make(path)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 4")
+        database.execute("PRAGMA user_version = 5")
 
 
 @pytest.mark.parametrize("opened", OPEN)

@@ -214,16 +214,23 @@ class LedgerReader:
             )
         return {folder for (folder,) in found}
 
-    def spans(self, folder: str | None = None) -> dict[str, tuple[float, float]]:
-        """Give when the first exposure in a folder, or in each, began, and when the last ended."""
-        which = "" if folder is None else " AND folder = :folder"
+    def span(self, folder: str) -> tuple[float, float] | None:
+        """Give when the first and the last exposure in a folder began; None without any."""
         found = self._database.execute(
-            "SELECT folder, min(start), max(start + exptime)"  # noqa: S608
-            " FROM frames INDEXED BY frames_by_series"
-            f" WHERE start IS NOT NULL{which} GROUP BY folder",
-            {"folder": folder},
+            "SELECT (SELECT min(start) FROM frames WHERE folder = ?1),"
+            " (SELECT max(start) FROM frames WHERE folder = ?1)",
+            (folder,),
         )
-        return {name: (first, last) for name, first, last in found}
+        first, last = found.fetchone()
+        return None if first is None else (first, last)
+
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """Give the same of each folder that has any."""
+        found = self._database.execute(
+            "SELECT folder, min(start), max(start) FROM frames INDEXED BY frames_by_time"
+            " WHERE start IS NOT NULL GROUP BY folder"
+        )
+        return {folder: (first, last) for folder, first, last in found}
 
     def kinds_seen(self) -> frozenset[Kind]:
         """Give the kinds of which a frame was ever seen, whatever became of it."""

@@ -17,7 +17,7 @@ from tapewatch.errors import (
 )
 
 APPLICATION_ID = 0x54415045  # "TAPE"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 IS_NEW = "is_new"
 """Note: what was made before it has yet to be looked for."""
@@ -64,6 +64,7 @@ CREATE TABLE frames (
 );
 CREATE INDEX frames_by_folder ON frames (folder, kind, state);
 CREATE INDEX frames_by_name ON frames (folder, lower(name));
+CREATE INDEX frames_by_time ON frames (folder, start);
 CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
 CREATE INDEX frames_by_content ON frames (data_hash);

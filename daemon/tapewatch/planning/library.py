@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from tapewatch.model import Kind, Master
 from tapewatch.parameters import Parameters
-from tapewatch.planning.objections import age_limit
+from tapewatch.planning.objections import DAY, age_limit
 
 Span = tuple[float, float]
 """Two times, seconds since 1970."""
 
+_HALF_AN_EXPOSURE = DAY / 4  # the longest: by so much the middle of a sequence may come later
 _MATCHED_BY_EXPOSURE = frozenset({Kind.DARK, Kind.FLATDARK})  # and by temperature
 
 
@@ -95,8 +96,8 @@ class Library:
         folder : str
             Relative to WATCHDIR.
         span : tuple of float or None
-            When the first of its frames began and the last one ended, seconds since 1970; None
-            where there are none.
+            When the first and the last of its frames began, seconds since 1970; None where there
+            are none.
         bad : collection of str
             IDs of masters that are not to be used: they are given beside the others.
 
@@ -127,7 +128,7 @@ class _Shelf:
 
     def around(self, folder: str, span: Span, bad: frozenset[str]) -> Iterator[Master]:
         """Give those between two times, and the nearest before and after."""
-        first, last = span
+        first, last = span[0], span[1] + _HALF_AN_EXPOSURE
         begin = bisect_left(self._later, first, key=_start)
         end = bisect_right(self._later, last, key=_start)
         yield from (one for one in self._later[begin:end] if one.folder != folder)
