@@ -109,10 +109,9 @@ class Library:
         """
         if span is None:
             return ()
+        marked = frozenset(bad)
         return tuple(
-            master
-            for shelf in self._shelves
-            for master in shelf.around(folder, span, frozenset(bad))
+            master for shelf in self._shelves for master in shelf.around(folder, span, marked)
         )
 
 

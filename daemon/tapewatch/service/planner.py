@@ -192,9 +192,7 @@ class Planner:
             folder = min(to_plan)
             to_plan.remove(folder)
             began = time.monotonic()
-            made = self._plan(
-                folder, gather(self._ledger, self._library(), folder, ()), finish=finish
-            )
+            made = self._plan(folder, self._gather(folder), finish=finish)
             self._look_again.pop(folder, None)
             if made.look_again is not None:
                 self._look_again[folder] = made.look_again
@@ -223,6 +221,14 @@ class Planner:
             self._plan_sequences(folder, finish=finish)
         self._concerned -= own
         self._plan_concerned(finish=finish)
+
+    def _gather(
+        self,
+        folder: str,
+        frames: tuple[ObjectFrame, ...] = (),
+        sequences: tuple[FrameSequence, ...] | None = None,
+    ) -> Facts:
+        return gather(self._ledger, self._library(), folder, frames, sequences)
 
     def _library(self) -> Library:
         """Give the masters there are, in order."""
@@ -277,9 +283,7 @@ class Planner:
         finish: bool,
     ) -> None:
         """Plan object frames, and those of their sequences of which they change the state."""
-        made = self._plan(
-            folder, gather(self._ledger, self._library(), folder, frames, sequences), finish=finish
-        )
+        made = self._plan(folder, self._gather(folder, frames, sequences), finish=finish)
         decided = {one.frame.path for one in frames}
         for one in made.sequences:
             key = one.sequence.series, one.sequence.first
@@ -293,7 +297,7 @@ class Planner:
                 fellows = self._ledger.members(one.sequence, one.overtaken)
                 others = tuple(each for each in fellows if each.frame.path not in decided)
                 if others:
-                    facts = gather(self._ledger, self._library(), folder, others, (one.sequence,))
+                    facts = self._gather(folder, others, (one.sequence,))
                     self._plan(folder, facts, finish=finish)
 
     def _plan(self, folder: str, facts: Facts, *, finish: bool) -> Plan:
