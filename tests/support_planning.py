@@ -24,6 +24,7 @@ from tapewatch.model import (
     ObjectFrame,
     Product,
     Recipe,
+    Span,
     State,
     Step,
     Tally,
@@ -146,6 +147,15 @@ def exposures(frames: Iterable[Frame]) -> list[list[Frame]]:
                 found.append([])
             found[-1].append(one)
     return found
+
+
+def span_of(frames: Collection[Frame]) -> Span:
+    """Give what frames span, as the ledger does."""
+    starts = [one.start for one in frames]
+    known = [one.temperature for one in frames if one.temperature is not None]
+    coldest, warmest = min(known, default=None), max(known, default=None)
+    all_tell = len(known) == len(frames)
+    return Span(min(starts), max(starts), coldest, warmest, all_tell)
 
 
 def sequences_of(

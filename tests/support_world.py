@@ -7,7 +7,7 @@ What is planned is the real thing.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from support_planning import NOW, exposures, sequences_of
+from support_planning import NOW, exposures, sequences_of, span_of
 from tapewatch.model import (
     BuildMaster,
     CalibrateFrame,
@@ -138,9 +138,8 @@ class World:
         frames = [one.frame for one in self.objects.values()]
         frames += [one.frame for one in self.calibration.values()]
         here = [one for one in frames if one.folder == folder]
-        span = min(one.start for one in here), max(one.start + one.exptime for one in here)
         library = Library(self.masters.values(), self.in_use, self.parameters)
-        return replace(facts, elsewhere=library.elsewhere(folder, span, facts.bad))
+        return replace(facts, elsewhere=library.elsewhere(folder, span_of(here), facts.bad))
 
     def start(self, *, finish: bool = False) -> list[Plan]:
         """Plan, and hand out what is not being done already."""

@@ -75,14 +75,7 @@ def gather(
         elsewhere = library.all_elsewhere(folder)
     else:
         elsewhere = library.elsewhere(folder, ledger.span(folder), bad)
-    used = {
-        master
-        for one in sequences
-        for tally in one.tallies
-        if tally.chain is not None
-        for master in tally.chain.masters
-    }
-    used -= {one.id for one in (*masters, *elsewhere)}
+    used = _used(sequences) - {one.id for one in (*masters, *elsewhere)}
     return Facts(
         calibration=ledger.calibration_frames(folder),
         objects=frames,
@@ -95,7 +88,14 @@ def gather(
         bad=bad,
         seen=ledger.kinds_seen(),
         busy_elsewhere=ledger.reads_elsewhere(folder),
+        predecessors=library.all_in_use,
     )
+
+
+def _used(sequences: Iterable[FrameSequence]) -> set[str]:
+    """Give the IDs of the masters of which products of sequences were made."""
+    chains = (tally.chain for one in sequences for tally in one.tallies)
+    return {master for chain in chains if chain is not None for master in chain.masters}
 
 
 def sequences_of(ledger: LedgerReader, frames: Iterable[ObjectFrame]) -> tuple[FrameSequence, ...]:

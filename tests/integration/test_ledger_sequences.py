@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support_ledger import EVENING, STATISTICS, a_frame, a_product, an_identity, finish, take
 from support_planning import exposures
 from tapewatch.errors import DamagedLedgerError, FatalError
+from tapewatch.facts import GIVEN_UP
 from tapewatch.ledger import Ledger, LedgerReader
 from tapewatch.model import Content, Frame, Kind, Recipe, Report, State
 
@@ -118,6 +119,8 @@ def of_the_first_schema(path: Path) -> None:
             "frames_alike",
             "frames_by_opening",
             "frames_unread",
+            "frames_by_time",
+            "frames_by_temperature",
         ):
             database.execute(f"DROP INDEX {index}")
         for column in NEW_COLUMNS:
@@ -156,3 +159,16 @@ def test_a_file_that_cannot_be_brought_up_to_date_is_damaged_and_stays_as_it_is(
     with pytest.raises(DamagedLedgerError, match="schema 1 cannot be brought up to date"):
         Ledger(path)
     assert path.read_bytes() == content
+
+
+def test_masters_that_an_older_version_gave_up_stay_so_but_for_those_killed(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with Ledger(path) as ledger:
+        ledger.give_up_master("a" * 16, "it took too long (3 tries)", 3)
+        for _ in range(3):
+            ledger.begin_master("b" * 16)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 3")
+    with Ledger(path) as ledger:
+        assert ledger.failures(GIVEN_UP) == {"a" * 16: "it took too long (3 tries)"}
+        assert ledger.begin_master("b" * 16) == GIVEN_UP

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ from astropy.io import fits
 from structlog.typing import EventDict
 
 import support_service
-from support_frames import write_raw
+from support_frames import SHAPE, write_raw
 from support_log import documented_events
 from support_night import Ended, ask
 from support_service import Station, station, work_once, write_calibrations, write_objects
@@ -203,3 +204,34 @@ def test_one_that_was_not_is_told_of_at_the_next_start(night: Path, harm: str) -
     assert _told_of_masters(work_once(night)[1]) == []
     with station(night) as one:
         assert "combining failed: its worker did not come back" in one.reason("bias-0.fits")
+
+
+def test_a_job_that_is_chosen_beside_one_that_is_not_needed_is_given_out_once(
+    tmp_path: Path,
+) -> None:
+    for number in range(2):
+        for shape in (SHAPE, (16, 30)):
+            path = tmp_path / f"bias-{shape[0]}-{number}.fits"
+            when = f"2026-03-25T17:{shape[0]}:{number:02}"
+            write_raw(path, 1000 + shape[0] + number, shape, IMAGETYP="bias", DATE_OBS=when)
+    with station(tmp_path) as one:
+        one.look()
+        masters = [each.master for each in one.ledger.masters()]
+        for master in masters:
+            one.ledger.forget_master(master.id)
+        for _ in range(3):
+            one.ledger.begin_master(masters[-1].id)
+    with patch.object(support_service._Workers, "count", 4), station(tmp_path) as one:
+        foreman = one.service._foreman
+        foreman.planner.plan_all()
+        foreman.planner.rested()
+        with one.ledger.batch():
+            chosen = foreman.choose()
+        assert [job.master for job, _ in chosen if isinstance(job, BuildMaster)] == [
+            replace(masters[0], built=False)
+        ]
+        assert [tries for _, tries in chosen] == [1]
+        foreman.hand_out(chosen)
+        one.look()
+        assert one.events("master.found", "master.built") == ["master.found", "master.built"]
+        assert set(one.states().values()) == {"done"}

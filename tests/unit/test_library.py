@@ -15,11 +15,12 @@ from support_planning import (
     parameters,
     policies,
     sequences_of,
+    span_of,
 )
-from tapewatch.model import Frame, Kind, Master, ObjectFrame
+from tapewatch.model import Frame, Kind, Master, ObjectFrame, Span
 from tapewatch.parameters import Parameters
 from tapewatch.planning.consensus import Stock, best_for_all
-from tapewatch.planning.library import Library, Span
+from tapewatch.planning.library import Library
 from tapewatch.planning.match import find_dark_of_flat, find_master
 
 WIDE = replace(CAMERA, shape=(16, 16))
@@ -48,10 +49,13 @@ def library(*found: Master, **changes: object) -> Library:
     return Library(found, {one.id for one in found}, parameters(**changes))
 
 
-def span(first: float, last: float | None = None) -> Span:
+def span(
+    first: float, last: float | None = None, coldest: float = -20.0, warmest: float = -20.0
+) -> Span:
     """From one day of the season to another."""
     start = EVENING.timestamp()
-    return start + first * DAY, start + (first if last is None else last) * DAY
+    until = start + (first if last is None else last) * DAY
+    return Span(start + first * DAY, until, coldest, warmest, all_tell=True)
 
 
 def ids(found: tuple[Master, ...]) -> list[str]:
@@ -84,13 +88,33 @@ def test_whoever_is_bad_is_given_beside_the_next() -> None:
     ]
 
 
-def test_darks_of_each_temperature_are_given_as_far_as_they_are_not_too_old() -> None:
-    cold = [master(f"cold{n}", Kind.DARK, -1440 * n, temperature=-20.0) for n in (1, 2)]
-    warm = [master(f"warm{n}", Kind.DARK, -1440 * n, temperature=-5.0) for n in (3, 30)]
-    found = library(*cold, *warm, maxage=(90.0, 10.0, 14.0)).elsewhere("none", span(0))
-    assert ids(found) == ["warm3", "cold1"]
-    found = library(*cold, warm[1], maxage=(90.0, 10.0, 14.0)).elsewhere("none", span(0))
-    assert ids(found) == ["cold1"]
+COLD = [master(f"cold{n}", Kind.DARK, -1440 * n, temperature=-20.0) for n in (1, 2)]
+WARM = [master(f"warm{n}", Kind.DARK, -1440 * n, temperature=-5.0) for n in (3, 30)]
+
+
+def test_the_nearest_dark_that_suits_all_frames_is_enough() -> None:
+    assert ids(library(*COLD, *WARM).elsewhere("none", span(0))) == ["cold1"]
+
+
+def test_darks_are_given_until_all_frames_are_suited_or_all_is_too_old() -> None:
+    both = span(0, coldest=-20.0, warmest=-5.0)
+    assert ids(library(*COLD, *WARM).elsewhere("none", both)) == ["warm3", "cold1"]
+    young = {"maxage": (90.0, 10.0, 14.0)}
+    assert ids(library(*COLD, WARM[1], **young).elsewhere("none", both)) == ["cold1"]
+    warmer = span(0, coldest=-5.0, warmest=-5.0)
+    assert ids(library(*COLD, *WARM, **young).elsewhere("none", warmer)) == ["warm3"]
+
+
+def test_where_no_temperature_suits_the_nearest_is_there_to_be_told() -> None:
+    assert ids(library(*COLD).elsewhere("none", span(0, coldest=8.0, warmest=9.0))) == ["cold1"]
+
+
+def test_frames_without_a_temperature_are_suited_by_any() -> None:
+    when = span(0)
+    unknown = Span(when.first, when.last)
+    assert ids(library(*COLD, *WARM).elsewhere("none", unknown)) == ["cold1"]
+    some = replace(when, coldest=8.0, warmest=9.0, all_tell=False)
+    assert ids(library(*COLD, *WARM).elsewhere("none", some)) == ["warm3", "cold1"]
 
 
 def test_where_all_are_too_old_the_nearest_is_there_to_be_told() -> None:
@@ -115,7 +139,7 @@ def test_what_is_chosen_of_the_given_is_chosen_of_all(
     bad = {one.id: "clouds" for one in found if data.draw(st.integers(0, 9)) == 0}
     minutes = data.draw(st.lists(st.integers(-3000, 3000), min_size=1, max_size=4))
     frames = [_frame(data, f"{number}.fits", when) for number, when in enumerate(minutes)]
-    whole = min(one.start for one in frames), max(one.start + one.exptime for one in frames)
+    whole = span_of(frames)
     elsewhere = [one for one in found if one.folder]
     given = Library(found, {one.id for one in found}, policy).elsewhere("", whole, bad)
     assert set(given) <= set(elsewhere)

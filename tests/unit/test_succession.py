@@ -128,6 +128,9 @@ def test_a_plan_names_the_master_of_the_night_before() -> None:
     facts = Facts(members(Kind.BIAS, 3), elsewhere=(yesterday,))
     assert builds(facts)[Kind.BIAS].previous == yesterday
     assert builds(replace(facts, bad={"yesterday": "clouds"}))[Kind.BIAS].previous is None
+    # Also where it may not be chosen any more.
+    facts = replace(facts, elsewhere=(), predecessors=(yesterday,))
+    assert builds(facts)[Kind.BIAS].previous == yesterday
 
 
 def test_flats_and_their_dark_are_looked_at_together_whichever_comes_last() -> None:

@@ -86,5 +86,9 @@ def _derive(database: sqlite3.Connection) -> None:
             sequences.set_chain(database, frame, Chain.of(product.recipe))
     for (text,) in database.execute("SELECT master FROM masters").fetchall():
         rows.read_master(text)
+    # Up to schema 3 a master was given up at its third try, which a kill may have ended as well.
+    database.execute(
+        "UPDATE failures SET tries = 4 WHERE tries = 3 AND reason <> ?", (schema.UNFINISHED,)
+    )
     database.execute("UPDATE frames SET gone = identity IS NULL")
     sequences.find_openings(database)

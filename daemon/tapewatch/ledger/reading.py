@@ -8,7 +8,15 @@ from typing import Self
 
 from tapewatch.ledger import marks, rows, schema, sequences
 from tapewatch.ledger.rows import FrameRecord, MasterRecord
-from tapewatch.model import CalibrationFrame, FrameSequence, Identity, Kind, ObjectFrame, State
+from tapewatch.model import (
+    CalibrationFrame,
+    FrameSequence,
+    Identity,
+    Kind,
+    ObjectFrame,
+    Span,
+    State,
+)
 
 # Frames in these states take no part in planning until their file changes.
 _SET_ASIDE = (State.REJECTED, State.FAILED, State.VANISHED, State.STALLED, State.SETTLING)
@@ -214,23 +222,19 @@ class LedgerReader:
             )
         return {folder for (folder,) in found}
 
-    def span(self, folder: str) -> tuple[float, float] | None:
-        """Give when the first and the last exposure in a folder began; None without any."""
+    def span(self, folder: str) -> Span | None:
+        """Give what times and temperatures the frames in a folder span; None without any."""
         found = self._database.execute(
             "SELECT (SELECT min(start) FROM frames WHERE folder = ?1),"
-            " (SELECT max(start) FROM frames WHERE folder = ?1)",
+            " (SELECT max(start) FROM frames WHERE folder = ?1),"
+            " (SELECT min(temperature) FROM frames WHERE folder = ?1),"
+            " (SELECT max(temperature) FROM frames WHERE folder = ?1),"
+            " NOT EXISTS (SELECT 1 FROM frames"
+            " WHERE folder = ?1 AND temperature IS NULL AND start IS NOT NULL)",
             (folder,),
         )
-        first, last = found.fetchone()
-        return None if first is None else (first, last)
-
-    def spans(self) -> dict[str, tuple[float, float]]:
-        """Give the same of each folder that has any."""
-        found = self._database.execute(
-            "SELECT folder, min(start), max(start) FROM frames INDEXED BY frames_by_time"
-            " WHERE start IS NOT NULL GROUP BY folder"
-        )
-        return {folder: (first, last) for folder, first, last in found}
+        first, last, coldest, warmest, all_tell = found.fetchone()
+        return None if first is None else Span(first, last, coldest, warmest, bool(all_tell))
 
     def kinds_seen(self) -> frozenset[Kind]:
         """Give the kinds of which a frame was ever seen, whatever became of it."""

@@ -19,6 +19,9 @@ from tapewatch.errors import (
 APPLICATION_ID = 0x54415045  # "TAPE"
 SCHEMA_VERSION = 4
 
+UNFINISHED = "the worker ended before it was done"
+"""Reason of a failure as long as no other is known."""
+
 IS_NEW = "is_new"
 """Note: what was made before it has yet to be looked for."""
 
@@ -65,6 +68,7 @@ CREATE TABLE frames (
 CREATE INDEX frames_by_folder ON frames (folder, kind, state);
 CREATE INDEX frames_by_name ON frames (folder, lower(name));
 CREATE INDEX frames_by_time ON frames (folder, start);
+CREATE INDEX frames_by_temperature ON frames (folder, temperature, start);
 CREATE INDEX frames_by_kind ON frames (kind, folder);
 CREATE INDEX frames_by_state ON frames (state);
 CREATE INDEX frames_by_content ON frames (data_hash);

@@ -277,9 +277,9 @@ class Ledger(LedgerReader):
         """Count a try before a master is built; give how many it has been."""
         with self._transaction() as database:
             row = database.execute(
-                "INSERT INTO failures VALUES (?1, 1, 'the worker ended before it was done')"
+                "INSERT INTO failures VALUES (?1, 1, ?2)"
                 " ON CONFLICT (id) DO UPDATE SET tries = tries + 1 RETURNING tries",
-                (master_id,),
+                (master_id, schema.UNFINISHED),
             ).fetchone()
         return int(row[0])
 

@@ -13,6 +13,7 @@ from tapewatch.model.frames import (
     Identity,
     Kind,
     Profile,
+    Span,
     State,
     Statistics,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Profile",
     "Recipe",
     "Report",
+    "Span",
     "State",
     "Statistics",
     "Step",

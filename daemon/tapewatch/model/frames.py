@@ -154,6 +154,27 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """When the frames of a folder were taken, and how warm the sensor was.
+
+    Parameters
+    ----------
+    first, last : float
+        When the first and the last exposure began, seconds since 1970.
+    coldest, warmest : float or None
+        Degrees C; None where no frame tells.
+    all_tell : bool
+        Every frame has a temperature.
+    """
+
+    first: float
+    last: float
+    coldest: float | None = None
+    warmest: float | None = None
+    all_tell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """What the notebook printed for each frame, and how much of it is saturated.
 

@@ -37,6 +37,8 @@ class Facts:
         Kinds of which a frame was ever seen, in the whole watched tree.
     busy_elsewhere : bool
         Calibration frames of other folders are being read or combined.
+    predecessors : tuple of Master
+        All masters in use in all folders, with which new ones are compared.
     """
 
     calibration: tuple[CalibrationFrame, ...] = ()
@@ -50,6 +52,7 @@ class Facts:
     bad: Mapping[str, str] = field(default_factory=dict)
     seen: frozenset[Kind] = frozenset(Kind)
     busy_elsewhere: bool = False
+    predecessors: tuple[Master, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

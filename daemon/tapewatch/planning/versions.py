@@ -137,7 +137,7 @@ def _checked_sets(facts: Facts, parameters: Parameters) -> tuple[CheckedSet, ...
 def _in_use(facts: Facts, outside: Sequence[Master]) -> list[Master]:
     """List the masters that frames are calibrated with now."""
     here = (one for one in facts.masters if one.id in facts.in_use)
-    return [one for one in (*here, *outside) if one.id not in facts.bad]
+    return [one for one in (*here, *outside, *facts.predecessors) if one.id not in facts.bad]
 
 
 def kept(facts: Facts) -> tuple[Master, ...]:

@@ -58,13 +58,15 @@ class Foreman:
         self.planner = Planner(
             parameters, ledger, self._telling, self._queue, self._housekeeping, self._crew.has
         )
+        self._settled: set[str] = set()  # frames of masters that need not be built, after all
+        self._wake = wake
         self._littered: set[str] = set()
         self._tidied = 0.0
 
     @property
     def working(self) -> bool:
         """Whether anything is being done, or could be now or after a pause."""
-        return bool(self._crew or self.planner.put_off) or (
+        return bool(self._crew or self._settled or self.planner.put_off) or (
             not self.outages.holds()
             and self._queue.has_any(lambda job: not self.booking.is_held(job))
         )
@@ -123,13 +125,8 @@ class Foreman:
         self._write_lists()
         self._tidied = time.monotonic()
 
-    def choose(self, *, finish: bool) -> list[tuple[Job, int]]:
+    def choose(self) -> list[tuple[Job, int]]:
         """Choose the most urgent jobs, as many as can be handed out.
-
-        Parameters
-        ----------
-        finish : bool
-            As for `plan`.
 
         Returns
         -------
@@ -144,7 +141,8 @@ class Foreman:
             if tries := self.booking.begin(job):
                 chosen.append((job, tries))
             elif isinstance(job, BuildMaster):
-                self.planner.plan([job.frames[0].path], finish=finish)
+                self._settled.add(job.frames[0].path)
+                self._wake()
         return chosen
 
     def hand_out(self, chosen: Iterable[tuple[Job, int]]) -> None:
@@ -166,7 +164,7 @@ class Foreman:
         set of str
             Paths of the frames that they concern, to be planned anew.
         """
-        changed: set[str] = set()
+        changed, self._settled = self._settled, set()
         with self._ledger.batch():
             for one in self._crew.ended():
                 job, error = one.job, one.error

@@ -18,7 +18,7 @@ from tapewatch.whereabouts import see_that_it_is_there
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What should stand in a folder: no more than names, for it is kept of every night."""
+    """What should stand in a folder; no frames, for it is kept of every night."""
 
     names: Mapping[str, Master]
     kept: frozenset[str]

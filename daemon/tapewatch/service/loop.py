@@ -230,7 +230,7 @@ class Service:
         if self._finishing and not was_finishing:
             self._foreman.planner.plan_all(finish=True)
         self._foreman.planner.plan_due(finish=self._finishing)
-        return self._foreman.choose(finish=self._finishing)
+        return self._foreman.choose()
 
     def _shut_down(self) -> int:
         """Let running jobs end for a while, write the lists, and say what was done."""

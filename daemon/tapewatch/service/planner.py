@@ -8,14 +8,12 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from tapewatch.facts import gather, library_of
-from tapewatch.ledger import Ledger, MasterRecord
+from tapewatch.ledger import Ledger
 from tapewatch.model import BuildMaster, FrameSequence, Job, Kind, ObjectFrame, State
 from tapewatch.parameters import Parameters
 from tapewatch.planning.decisions import Facts, Plan
-from tapewatch.planning.library import Library
-from tapewatch.planning.marks import spread
 from tapewatch.planning.plan import plan
+from tapewatch.service.briefing import Briefing
 from tapewatch.service.housekeeping import Housekeeping
 from tapewatch.service.queue import Queue, key_of
 from tapewatch.service.telling import Telling
@@ -66,6 +64,7 @@ class Planner:
     ) -> None:
         self._parameters = parameters
         self._ledger = ledger
+        self._briefing = Briefing(parameters, ledger)
         self._telling = telling
         self._queue = queue
         self._housekeeping = housekeeping
@@ -75,8 +74,6 @@ class Planner:
         self._redone: dict[tuple[str, str, float], int] = {}  # of sequences, when last planned
         self._known: OrderedDict[str, _Known] = OrderedDict()  # of the folders planned last
         self._combining: set[str] = set()  # folders of which a master is about to be there
-        self._records: tuple[MasterRecord, ...] = ()
-        self._shelved = library_of(ledger, parameters)
         self._masters: dict[str, object] = {}  # folder -> what could be used when last planned
         self._reasons_outdated: set[str] = set()
         self._reasons_rest_until = 0.0  # by the monotonic clock
@@ -187,25 +184,22 @@ class Planner:
     def _plan_folders(self, folders: set[str], *, finish: bool) -> None:
         """Plan the sets of folders, and the sequences that other masters than before may suit."""
         own: set[str] = set()
-        to_plan = set(folders)
+        to_plan = folders | self._find_concerned()
         while to_plan:
             folder = min(to_plan)
             to_plan.remove(folder)
             began = time.monotonic()
-            made = self._plan(folder, self._gather(folder), finish=finish)
+            made = self._plan(folder, self._briefing.facts(folder), finish=finish)
             self._look_again.pop(folder, None)
             if made.look_again is not None:
                 self._look_again[folder] = made.look_again
             self._housekeeping.note(folder, made)
             in_use = {master.id for master in made.kept}
             in_use |= {one.master.id for one in made.sets if one.master and one.master.built}
-            before = self._library()
             if self._ledger.set_in_use(folder, in_use):
-                concerned = self._sees_another_choice(before) - {folder}
-                self._concerned |= concerned & self._ledger.folders(Kind.OBJECT)
                 # Darks and flats of other folders may want one of these biases, flats one of these
                 # darks. This ends: biases in use depend on frames of their own folder alone.
-                to_plan |= concerned & self._ledger.folders(*_MADE_WITH_OTHERS)
+                to_plan |= self._find_concerned()
             usable = frozenset((one.master.id, one.master.built) for one in made.sets if one.master)
             if self._masters.get(folder) != usable:
                 self._masters[folder] = usable
@@ -222,29 +216,11 @@ class Planner:
         self._concerned -= own
         self._plan_concerned(finish=finish)
 
-    def _gather(
-        self,
-        folder: str,
-        frames: tuple[ObjectFrame, ...] = (),
-        sequences: tuple[FrameSequence, ...] | None = None,
-    ) -> Facts:
-        return gather(self._ledger, self._library(), folder, frames, sequences)
-
-    def _library(self) -> Library:
-        """Give the masters there are, in order."""
-        if self._records is not (records := self._ledger.masters()):
-            self._records, self._shelved = records, library_of(self._ledger, self._parameters)
-        return self._shelved
-
-    def _sees_another_choice(self, before: Library) -> set[str]:
-        """Give the folders that may choose among other masters than before."""
-        now = self._library()
-        bad = spread(self._ledger.marks(), now.masters)
-        return {
-            folder
-            for folder, span in self._ledger.spans().items()
-            if now.elsewhere(folder, span, bad) != before.elsewhere(folder, span, bad)
-        }
+    def _find_concerned(self) -> set[str]:
+        """Note whose object frames other masters may suit now, and give whose sets they may."""
+        found = self._briefing.with_another_choice()
+        self._concerned |= found & self._ledger.folders(Kind.OBJECT)
+        return found & self._ledger.folders(*_MADE_WITH_OTHERS)
 
     def _plan_concerned(self, *, finish: bool) -> None:
         """Plan the sequences that masters of another folder may suit, now and then.
@@ -283,7 +259,7 @@ class Planner:
         finish: bool,
     ) -> None:
         """Plan object frames, and those of their sequences of which they change the state."""
-        made = self._plan(folder, self._gather(folder, frames, sequences), finish=finish)
+        made = self._plan(folder, self._briefing.facts(folder, frames, sequences), finish=finish)
         decided = {one.frame.path for one in frames}
         for one in made.sequences:
             key = one.sequence.series, one.sequence.first
@@ -297,7 +273,7 @@ class Planner:
                 fellows = self._ledger.members(one.sequence, one.overtaken)
                 others = tuple(each for each in fellows if each.frame.path not in decided)
                 if others:
-                    facts = self._gather(folder, others, (one.sequence,))
+                    facts = self._briefing.facts(folder, others, (one.sequence,))
                     self._plan(folder, facts, finish=finish)
 
     def _plan(self, folder: str, facts: Facts, *, finish: bool) -> Plan:
@@ -306,7 +282,9 @@ class Planner:
         self.decided += len(frames) + len(facts.calibration)
         if not facts.busy_elsewhere and self._combining - {folder}:
             facts = replace(facts, busy_elsewhere=True)
-        of_sets = replace(facts, objects=(), sequences=(), pinned=(), busy_elsewhere=False)
+        of_sets = replace(
+            facts, objects=(), sequences=(), pinned=(), busy_elsewhere=False, predecessors=()
+        )
         of_objects = bool(frames or facts.sequences)
         known = self._still_known(folder, of_sets, finish=finish) if of_objects else None
         made = plan(facts, self._parameters, time.time(), finish=finish, known=known)
