@@ -116,7 +116,7 @@ def _the_one(detector: Detector) -> Detector:
     return detector
 
 
-@lru_cache(maxsize=1 << 14)  # all are read at every plan: those of a long season must find room
+@lru_cache(maxsize=1 << 14)  # all are read again when one changes: a season's must find room
 def read_master(text: str) -> Master:
     """Read a master from its JSON."""
     values = json.loads(text)
