@@ -210,6 +210,13 @@ class Attempt:
         par = night.copy(place / "night")
         return cls(night, par, {name: state_of(par.parent / name) for name in night.raws})
 
+    def kill(self, harm: Harm, folder: Path) -> None:
+        """Have ``once`` killed at a step, and see that it was."""
+        sabotage = Sabotage(folder, harm)
+        killed = tapewatch("once", self.par, environment=sabotage.environment)
+        assert killed.code == -signal.SIGKILL, f"{sabotage.calls} calls, and it was not killed"
+        assert sabotage.hits == [1]
+
     def finish(self) -> None:
         """Start once more, and see that raw frames are as they were."""
         again = tapewatch("once", self.par)
@@ -224,10 +231,7 @@ def test_killed_at_a_step_the_night_comes_out_the_same(
     night: Night, tmp_path: Path, step: str
 ) -> None:
     attempt = Attempt.of(night, tmp_path)
-    sabotage = Sabotage(tmp_path / "sabotage", STEPS[step])
-    killed = tapewatch("once", attempt.par, environment=sabotage.environment)
-    assert killed.code == -signal.SIGKILL, f"{sabotage.calls} calls, and it was not killed"
-    assert sabotage.hits == [1]
+    attempt.kill(STEPS[step], tmp_path / "sabotage")
     assert_nothing_half_done(attempt.par, night.raws)
     attempt.finish()
     assert results_of(attempt.par, night.raws) == night.expected
@@ -240,9 +244,7 @@ def test_killed_while_an_older_state_file_is_converted_the_night_comes_out_the_s
     attempt = Attempt.of(night, tmp_path)
     with closing(sqlite3.connect(attempt.par.parent / ".tapewatch" / "state.sqlite")) as state:
         state.execute("PRAGMA user_version = 3")
-    sabotage = Sabotage(tmp_path / "sabotage", CONVERTING[step])
-    assert tapewatch("once", attempt.par, environment=sabotage.environment).code == -signal.SIGKILL
-    assert sabotage.hits == [1]
+    attempt.kill(CONVERTING[step], tmp_path / "sabotage")
     attempt.finish()
     assert results_of(attempt.par, night.raws) == night.expected
 

@@ -47,13 +47,13 @@ class Library:
         self.masters = tuple(masters)
         self.by_id = {one.id: one for one in self.masters}
         self.in_use = frozenset(in_use)
+        self.all_in_use = tuple(one for one in self.masters if one.id in self.in_use)
         self._by_folder: dict[str, list[Master]] = {}
-        alike: dict[object, list[Master]] = {}
         for one in self.masters:
             self._by_folder.setdefault(one.folder, []).append(one)
-            if one.id in in_use:
-                alike.setdefault(_likeness(one), []).append(one)
-        self.all_in_use = tuple(one for one in self.masters if one.id in self.in_use)
+        alike: dict[object, list[Master]] = {}
+        for one in self.all_in_use:
+            alike.setdefault(_likeness(one), []).append(one)
         self._shelves = [_Shelf(group, parameters) for group in alike.values()]
 
     def of(self, folder: str) -> tuple[tuple[Master, ...], frozenset[str]]:

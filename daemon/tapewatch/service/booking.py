@@ -91,7 +91,7 @@ class Booking:
             tries = self._ledger.begin(job.frame.path)
         if tries <= TRIES:
             return tries
-        if isinstance(job, BuildMaster) and self._is_there(job):
+        if isinstance(job, BuildMaster) and self._found(job):
             return 0
         self._give_up(job, State.FAILED, f"its worker did not come back, {TRIES} times")
         return 0
@@ -186,12 +186,15 @@ class Booking:
         else:
             self._ledger.take_back(job.frame.path)
 
-    def _is_there(self, job: BuildMaster) -> bool:
-        """Book a master that was made, but not booked, before we were killed for the third time."""
+    def _found(self, job: BuildMaster) -> bool:
+        """Book a master that was made before the last kill; tell whether it was."""
         path = self._output / job.master.path
         try:
             made = master_in(path, job.master.folder)
-        except (IncompleteFileError, RejectedError, OSError):
+        except FileNotFoundError:
+            return False
+        except (IncompleteFileError, RejectedError, OSError) as error:
+            self._log.warning("master.lost", reason=f"{path} cannot be read: {error}")
             return False
         if made is None or made.master.id != job.master.id:
             return False

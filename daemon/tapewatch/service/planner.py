@@ -219,6 +219,8 @@ class Planner:
     def _find_concerned(self) -> set[str]:
         """Note whose object frames other masters may suit now, and give whose sets they may."""
         found = self._briefing.with_another_choice()
+        if not found:  # as at nearly every frame
+            return found
         self._concerned |= found & self._ledger.folders(Kind.OBJECT)
         return found & self._ledger.folders(*_MADE_WITH_OTHERS)
 
