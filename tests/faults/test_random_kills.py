@@ -268,13 +268,7 @@ class Campaign:
     def look(self, folder: Path) -> None:
         """Count what was under way in a folder when all was killed."""
         self.seen["unfinished files"] += len(list(folder.rglob("*.part")))
-        state = folder / ".tapewatch" / "state.sqlite"
-        if state.exists():
-            with closing(sqlite3.connect(f"{state.as_uri()}?mode=ro", uri=True)) as database:
-                (tried,) = database.execute(
-                    "SELECT count(*) FROM frames WHERE tries > 0"
-                ).fetchone()
-            self.seen["frames at work"] += tried
+        self.seen["frames at work"] += _tried(folder / ".tapewatch" / "state.sqlite")
 
     @property
     def text(self) -> str:
@@ -282,6 +276,18 @@ class Campaign:
         whom = ", ".join(f"{number} of {name}" for name, number in self.kills.most_common())
         seen = ", ".join(f"{number} {what}" for what, number in self.seen.most_common())
         return f"{self.kills.total()} kills ({whom}) in {self.nights} nights: {seen or 'nothing'}"
+
+
+def _tried(state: Path) -> int:
+    """Count the frames whose try had begun, if the kill left the state file its tables at all."""
+    if not state.exists():
+        return 0
+    with closing(sqlite3.connect(f"{state.as_uri()}?mode=ro", uri=True)) as database:
+        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'frames'"
+        if database.execute(tables).fetchone() == (0,):
+            return 0
+        (tried,) = database.execute("SELECT count(*) FROM frames WHERE tries > 0").fetchone()
+    return int(tried)
 
 
 @pytest.fixture(scope="module")

@@ -135,12 +135,21 @@ def test_a_file_that_is_not_ours_to_read_is_refused_and_left_as_it_is(
     assert path.read_bytes() == before
 
 
-def test_an_empty_file_is_none_to_read_and_one_to_begin(tmp_path: Path) -> None:
+def begun(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")  # what is done before its tables are made
+
+
+@pytest.mark.parametrize("write", [Path.touch, begun])
+def test_an_empty_file_is_none_to_read_and_one_to_begin(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
     path = tmp_path / "state.sqlite"
-    path.touch()
-    with pytest.raises(FatalError, match="not a state file"):
+    write(path)
+    before = path.read_bytes()
+    with pytest.raises(FatalError, match="is empty: tapewatch is making it, or ended as it did"):
         LedgerReader(path)
-    assert path.stat().st_size == 0
+    assert path.read_bytes() == before
     make(path)
     with LedgerReader(path) as reader:
         assert len(reader.frames()) == 1

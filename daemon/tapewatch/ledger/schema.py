@@ -287,6 +287,9 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
     tables = _tables(database)
     application = database.execute("PRAGMA application_id").fetchone()[0]
     version = database.execute("PRAGMA user_version").fetchone()[0]
+    if not tables:
+        said = "is empty: tapewatch is making it, or ended as it did"
+        raise FatalError(f"the state file {path} {said}")
     if application != APPLICATION_ID and not tables >= _TABLES:
         raise FatalError(f"{path} is not a state file of tapewatch")
     if application != APPLICATION_ID or not 0 < version <= _NEWEST:
