@@ -234,7 +234,7 @@ def test_killed_at_a_step_the_night_comes_out_the_same(
     attempt.kill(STEPS[step], tmp_path / "sabotage")
     assert_nothing_half_done(attempt.par, night.raws)
     attempt.finish()
-    assert results_of(attempt.par, night.raws) == night.expected
+    assert_as_expected(attempt.par, night.raws, night.expected)
 
 
 @pytest.mark.parametrize("step", CONVERTING)
@@ -246,7 +246,7 @@ def test_killed_while_an_older_state_file_is_converted_the_night_comes_out_the_s
         state.execute("PRAGMA user_version = 3")
     attempt.kill(CONVERTING[step], tmp_path / "sabotage")
     attempt.finish()
-    assert results_of(attempt.par, night.raws) == night.expected
+    assert_as_expected(attempt.par, night.raws, night.expected)
 
 
 @pytest.mark.parametrize("step", RELOADING)
