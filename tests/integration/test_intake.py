@@ -41,6 +41,25 @@ def test_a_backlog_is_taken_at_once(camera: Camera) -> None:
     assert intake.reconcile() == set()
 
 
+def test_all_that_changed_is_looked_at_and_of_what_was_written_an_event_should_have_told(
+    camera: Camera,
+) -> None:
+    paths = [write_raw(camera.folder / f"{name}.fits") for name in "abcd"]
+    before = {path.name: path.stat() for path in paths}
+    intake = camera.start()
+    intake.reconcile()
+    assert set(intake.found) == {"a.fits", "b.fits", "c.fits", "d.fits"}
+    paths[0].chmod(0o640)
+    (camera.folder / "a.link").hardlink_to(paths[1])
+    same = write_raw(camera.folder / "c.new", 7)  # the same size and time, other pixels
+    os.utime(same, ns=(before["c.fits"].st_atime_ns, before["c.fits"].st_mtime_ns))
+    same.replace(paths[2])
+    write_raw(paths[3], 7)
+    write_raw(camera.folder / "e.fits")
+    assert intake.reconcile() == {"a.fits", "b.fits", "c.fits", "d.fits", "e.fits"}
+    assert set(intake.found) == {"c.fits", "d.fits", "e.fits"}
+
+
 def test_a_frame_arrived_when_its_file_last_changed(camera: Camera) -> None:
     path = write_raw(camera.folder / "x.fits")
     os.utime(path, (1.0, 1.0))  # as cp -p does: the inode's time is the one that counts

@@ -7,6 +7,7 @@ what made us look, how often, or in which order.
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tapewatch.arrival.scan import (
@@ -74,7 +75,7 @@ class Intake:
         self._parameters = parameters
         self._stopping = stopping
         self.scan_seconds = 0.0  # that the last listing of the tree took
-        self.found: dict[str, float] = {}  # news of the last scan, and when they changed
+        self.found: dict[str, float] = {}  # what the last scan found written, and when
         self._ledger = ledger
         self._log = log
         self._register = Register(parameters, ledger, log, local=local)
@@ -128,8 +129,9 @@ class Intake:
         dirty: set[str] = set()
         with self._ledger.batch():
             news = self._news(found.files)
-            # What could not be reached or was rejected before the start is looked at each time.
-            self.found = {path: news[path] for path in news if self._known.get(path, path)}
+            self.found = {
+                path: news[path] for path in news if self._was_written(path, found.files[path])
+            }
             for path in news:
                 if self._stopping():
                     return dirty
@@ -151,6 +153,16 @@ class Intake:
     def _is_known(self, path: str, identity: Identity) -> bool:
         """Tell whether a file is as it was when it was looked at last."""
         return identity == (self._unsettled.identity(path) or self._known.get(path))
+
+    def _was_written(self, path: str, identity: Identity) -> bool:
+        """Tell whether what is new of a file is its content, of which an event should have told."""
+        if path not in self._known:
+            return True
+        known = self._known[path]
+        if known is None:  # not reached, or rejected before the start: looked at each time
+            return False
+        # New rights, another owner or a further link change this time alone.
+        return identity != replace(known, ctime_ns=identity.ctime_ns)
 
     def _news(self, files: Mapping[str, Identity]) -> dict[str, float]:
         """Give the paths of files to be looked at, in the order in which they came, and when."""
