@@ -315,18 +315,19 @@ def started_with(name: str, value: int) -> tuple[str, ...]:
     return command
 
 
-def test_where_no_watch_can_be_had_scans_find_all_until_there_is_one(site: Site) -> None:
+@pytest.mark.parametrize("what", ["instances", "watches"])
+def test_where_no_watch_can_be_had_scans_find_all_until_there_is_one(site: Site, what: str) -> None:
     site.prepare()
-    before = started_with("max_inotify_instances", 0)
+    before = started_with(f"max_inotify_{what}", 0)
     with running(site.write_par(RESCAN=0.2), before=before) as daemon:
         (line,) = daemon.wait_for("watch.degraded")
-        assert "no inotify instances left (raise fs.inotify.max_user_instances)" in line["reason"]
+        assert f"no inotify {what} left (raise fs.inotify.max_user_{what})" in line["reason"]
         site.send("during.fits")
         site.send("night/during.fits")
         daemon.wait_for("frame.calibrated", 4)
         assert site.health()["by"] == "scan"
         assert "looking for new files every RESCAN seconds" in tapewatch("status", site.par).output
-        limit(daemon, "max_inotify_instances", 10)
+        limit(daemon, f"max_inotify_{what}", 10)
         daemon.wait_for("watch.restored")
         eventually(lambda: site.health()["by"] == "inotify")
         site.send("after.fits")
