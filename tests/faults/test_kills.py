@@ -198,17 +198,20 @@ RELOADING = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """A copy of the night, and how its raw frames are."""
+    """A copy of the night, and how its raw frames and the first act's masters are."""
 
     night: Night
     par: Path
-    raws: dict[str, tuple[int, int, int, bytes]]
+    kept: dict[str, tuple[int, int, int, bytes]]
 
     @classmethod
     def of(cls, night: Night, place: Path) -> "Attempt":
         """Copy the night."""
         par = night.copy(place / "night")
-        return cls(night, par, {name: state_of(par.parent / name) for name in night.raws})
+        masters = {f"masters/{path.name}" for path in (night.folder / "masters").iterdir()}
+        assert masters
+        kept = {name: state_of(par.parent / name) for name in night.raws | masters}
+        return cls(night, par, kept)
 
     def kill(self, harm: Harm, folder: Path) -> None:
         """Have ``once`` killed at a step, and see that it was."""
@@ -218,11 +221,11 @@ class Attempt:
         assert sabotage.hits == [1]
 
     def finish(self) -> None:
-        """Start once more, and see that raw frames are as they were."""
+        """Start once more, and see that raw frames and older masters are as they were."""
         again = tapewatch("once", self.par)
         assert again.code == 0, again.output
         folder = self.par.parent
-        assert {name: state_of(folder / name) for name in self.night.raws} == self.raws
+        assert {name: state_of(folder / name) for name in self.kept} == self.kept
         assert not list(folder.parent.rglob("*.part"))
 
 
