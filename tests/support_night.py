@@ -83,8 +83,13 @@ def copy_frames(source: Path, folder: Path) -> list[Path]:
 
 def state_of(path: Path) -> tuple[int, int, int, bytes]:
     """Give what must stay the same of a file that nobody touches."""
-    found = path.stat()
-    return found.st_ino, found.st_mtime_ns, found.st_size, path.read_bytes()
+    return *stamp_of(path), path.read_bytes()
+
+
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """Give what reading a file, folder or link leaves as it is, unlike its access time."""
+    found = path.lstat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def states_below(folder: Path, pattern: str) -> dict[str, tuple[int, int, int, bytes]]:

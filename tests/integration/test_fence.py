@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from support_jobs import JobFolder
+from support_night import stamp_of
 from tapewatch.errors import FolderTakenError, OutputError
 from tapewatch.fitsfile.fence import begin_term, within_term
 from tapewatch.jobs.perform import perform
@@ -64,10 +65,10 @@ def test_an_orphans_product_does_not_take_the_place_of_its_successors(
     successors = begin_term(own_folder)
     product = tmp_path / f"w{frame.path}"
     perform(job, Workplace(tmp_path, tmp_path, Treatment(), 0.0, successors), "1")
-    made = product.stat()
+    made = stamp_of(product)
     with pytest.raises(FolderTakenError):
         perform(job, Workplace(tmp_path, tmp_path, Treatment(), 0.0, orphans), "1")
-    assert product.stat() == made
+    assert stamp_of(product) == made
     assert not list(tmp_path.glob(".*.part"))
 
 

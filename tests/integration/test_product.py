@@ -17,6 +17,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support_night import stamp_of
 from tapewatch.errors import NoSpaceError, RejectedError
 from tapewatch.fitsfile import atomic
 from tapewatch.fitsfile.atomic import part_path, publish, remove_leftovers, write_text
@@ -201,13 +202,13 @@ def strangers(folder: Path) -> Iterator[Path]:
 def test_a_strangers_file_is_never_replaced(tmp_path: Path) -> None:
     write(tmp_path / "ours.fits")
     for target in strangers(tmp_path):
-        before = target.lstat()
+        before = stamp_of(target)
         assert owner(target) is Owner.FOREIGN
         with pytest.raises(RejectedError, match=target.name):
             write(target)
         with pytest.raises(RejectedError, match=target.name):
             publish(tmp_path / "ours.fits", target, "job2")
-        assert target.lstat() == before
+        assert stamp_of(target) == before
     assert not list(tmp_path.glob(".tapewatch*"))
 
 
@@ -254,9 +255,9 @@ def test_a_second_name_has_the_same_content(
 def test_text_is_written_once(tmp_path: Path) -> None:
     target = tmp_path / "wobj.list"
     assert write_text(target, "a.fits\n", "job1")
-    before = target.stat()
+    before = stamp_of(target)
     assert not write_text(target, "a.fits\n", "job1")
-    assert target.stat() == before
+    assert stamp_of(target) == before
     assert write_text(target, "a.fits\nb\udcff.fits\n", "job1")
     assert target.read_bytes() == b"a.fits\nb\xff.fits\n"
     assert names(tmp_path) == ["wobj.list"]
