@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 MINUTES ?= 10
 BIN := .venv/bin
-BUILD := hatchling editables
+BUILD := hatchling editables setuptools
 EDITABLE := -e '.[test,dev]'
 
 # Where `make install` puts the service. Its Python must lie where a service may look: in no home.
@@ -34,7 +34,8 @@ define environment
 @echo '*' > $(1)/.gitignore
 endef
 
-# The build backend is pinned as all else is: it is installed first and used as it is.
+# What builds is pinned as all else is, installed first and used as it is: hatchling for tapewatch, setuptools for
+# what comes as a source alone (PIMS).
 define install
 @$(1)/bin/python -m pip install --quiet -c $(2) $(BUILD)
 @$(1)/bin/python -m pip install --quiet -c $(2) --no-build-isolation $(3)
@@ -149,7 +150,7 @@ lock: ## write constraints.txt anew, with the newest releases
 	@.venv-lock/bin/python -m pip install --quiet $(BUILD)
 	@.venv-lock/bin/python -m pip install --quiet --no-build-isolation -e '.[test,dev,fuzz]'
 	@{ echo '# Exact versions that make installs; written by `make lock` (pip freeze of a fresh environment).'; \
-		.venv-lock/bin/python -m pip freeze --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
+		.venv-lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | LC_ALL=C sort -f; } > constraints.txt
 	@rm -rf .venv-lock
 
 clean: ## remove environments, caches and the demo's night
