@@ -111,7 +111,7 @@ def test_a_calibrated_frame_survives_the_file(
     with Ledger(path) as ledger:
         (record,) = ledger.frames()
         seen = ledger.object_frame(frame.path)
-        assert ledger.identities() == {frame.path: identity}
+        assert dict(ledger.each_identity()) == {frame.path: identity}
     assert (record.path, record.frame, record.product) == (frame.path, frame, product)
     assert (record.arrived, record.statistics) == (arrived, content.statistics)
     assert seen == ObjectFrame(frame, (content.data_hash, content.header_hash), product)
@@ -310,7 +310,7 @@ def test_frames_whose_file_is_gone_are_not_planned(ledger: Ledger) -> None:
     assert ledger.object_frames("", finished=True) == ()
     assert ledger.object_frame("gone.fits") is None
     assert ledger.calibration_frames("") == ()
-    assert ledger.identities() == {}
+    assert dict(ledger.each_identity()) == {}
 
 
 def test_finished_objects_come_in_order_of_exposure(ledger: Ledger) -> None:

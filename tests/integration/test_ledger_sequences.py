@@ -142,7 +142,7 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> Non
         assert sorted(sum(each.frames for each in one.tallies) for one in sequences) == [1, 2]
         assert all(each.chain for one in sequences for each in one.tallies)
         assert ledger.frames("gone.fits")[0].state is State.VANISHED
-        assert "gone.fits" not in ledger.identities()
+        assert "gone.fits" not in dict(ledger.each_identity())
     with Ledger(path) as ledger:
         assert ledger.migrated == ""
 

@@ -2,14 +2,15 @@
 
 Events are hints that get lost; a scan is not. It lists the folders, looks at every file whose name
 matches (20,000 in a fraction of a second) and reads none of them. Nothing is filtered by time:
-``cp -p`` and ``mv`` bring files with old ones.
+``cp -p`` and ``mv`` bring files with old ones. It goes folder by folder, so that a season need not
+be held in memory to be compared with what is known of it.
 """
 
 import fnmatch
 import os
 import re
 import stat
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -89,41 +90,32 @@ class Irregular:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """What one listing of the tree found.
+class Listing:
+    """What was found in a folder, or in a whole tree.
 
     Parameters
     ----------
+    folder : str
+        Path relative to the root, with ``/``; empty for the root itself.
     files : dict of str to Identity
-        Regular files, by path relative to the root, with ``/``.
+        Regular files, by path relative to the root.
     irregular : dict of str to str
         Matching paths that cannot be frames, printable, and why not.
-    problems : tuple of str
+    problems : list of str
         What could not be looked at, a sentence each.
-    unseen : frozenset of str
+    unseen : set of str
         Relative paths of the files and folders that could not be looked at: neither they nor what
         is beneath them may be taken for gone.
-    seconds : float
-        Time the scan took.
     """
 
-    files: dict[str, Identity]
-    irregular: dict[str, str]
-    problems: tuple[str, ...]
-    unseen: frozenset[str]
-    seconds: float
-
-
-@dataclass(slots=True)
-class _Found:
-    """A scan in the making."""
-
+    folder: str
     files: dict[str, Identity] = field(default_factory=dict)
     irregular: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
 
     def add(self, path: str, status: os.stat_result) -> None:
+        """Enter a matching path, as what it is."""
         seen = _describe(path, status)
         if isinstance(seen, Irregular):
             self.irregular[printable(path)] = seen.why
@@ -131,12 +123,13 @@ class _Found:
             self.files[path] = seen
 
     def miss(self, path: str, error: OSError) -> None:
+        """Enter what could not be looked at, and why."""
         self.unseen.add(path)
         self.problems.append(f"{printable(path)} cannot be looked at: {error.strerror}")
 
 
-def scan(root: Path, rules: Rules, folder: str = "") -> Scan:
-    """List the watched tree, or one folder of it with all beneath.
+def list_folders(root: Path, rules: Rules, folder: str = "") -> Iterator[Listing]:
+    """List the watched tree, or one folder of it with all beneath, a folder at a time.
 
     Parameters
     ----------
@@ -148,29 +141,49 @@ def scan(root: Path, rules: Rules, folder: str = "") -> Scan:
         Folder to begin at, relative to `root`; where the rules do not lead into it, or it is
         gone, nothing is found.
 
-    Returns
-    -------
-    Scan
-        Files that appear or vanish meanwhile may be in it or not.
+    Yields
+    ------
+    Listing
+        Of one folder. Files that appear or vanish meanwhile may be in it or not.
 
     Raises
     ------
     RootUnreadableError
-        `root` cannot be listed, or was replaced (mounted over, say) during the scan.
+        `root` cannot be listed, or was replaced (mounted over, say) meanwhile, which is known at
+        the end only: nothing of what was listed may be believed then.
     RetriableError
         A folder on the way to `folder` cannot be looked at.
     """
-    started = time.perf_counter()
     before = root_identity(root)
-    found = _Found()
     folders = [folder] if _leads_to(root, folder, rules) else []
     while folders:
-        folders.extend(_list_folder(root, folders.pop(), rules, found))
+        found = Listing(folders.pop())
+        folders.extend(_list_folder(root, rules, found))
+        yield found
     if root_identity(root) != before:
         raise RootUnreadableError(f"{root} was replaced while it was being listed")
-    seconds = time.perf_counter() - started
-    problems, unseen = tuple(found.problems), frozenset(found.unseen)
-    return Scan(found.files, found.irregular, problems, unseen, seconds)
+
+
+def scan(root: Path, rules: Rules, folder: str = "") -> Listing:
+    """List the watched tree, or one folder of it with all beneath, at once.
+
+    Parameters
+    ----------
+    root, rules, folder
+        As for `list_folders`, which also tells what may be raised.
+
+    Returns
+    -------
+    Listing
+        Of all folders.
+    """
+    tree = Listing(folder)
+    for found in list_folders(root, rules, folder):
+        tree.files.update(found.files)
+        tree.irregular.update(found.irregular)
+        tree.problems.extend(found.problems)
+        tree.unseen.update(found.unseen)
+    return tree
 
 
 def examine(root: Path, path: str, rules: Rules) -> Identity | Irregular | None:
@@ -240,9 +253,9 @@ def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, patterns)) or "(?!)")
 
 
-def _list_folder(root: Path, folder: str, rules: Rules, found: _Found) -> list[str]:
-    """Add the files of one folder to `found` and return the subfolders to enter."""
-    subfolders = []
+def _list_folder(root: Path, rules: Rules, found: Listing) -> list[str]:
+    """Add the files of a folder to its listing and return the subfolders to enter."""
+    folder, subfolders = found.folder, []
     try:
         with os.scandir(root / folder) as entries:
             for entry in entries:
@@ -257,8 +270,8 @@ def _list_folder(root: Path, folder: str, rules: Rules, found: _Found) -> list[s
     return subfolders
 
 
-def _look_at(entry: os.DirEntry[str], path: str, rules: Rules, found: _Found) -> bool:
-    """Add an entry to `found` if it is a candidate; return whether it is a folder."""
+def _look_at(entry: os.DirEntry[str], path: str, rules: Rules, found: Listing) -> bool:
+    """Add an entry to a listing if it is a candidate; return whether it is a folder."""
     try:
         if entry.is_dir(follow_symlinks=False):
             return True
@@ -273,7 +286,7 @@ def _look_at(entry: os.DirEntry[str], path: str, rules: Rules, found: _Found) ->
     return False
 
 
-def _enters(folder: Path, path: str, rules: Rules, found: _Found) -> bool:
+def _enters(folder: Path, path: str, rules: Rules, found: Listing) -> bool:
     if not rules.enters(folder):
         return False
     if _is_text(folder.name):

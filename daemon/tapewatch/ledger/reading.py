@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -62,30 +62,45 @@ class LedgerReader:
 
     def read_all(self) -> None:
         """Read every row as what it stands for, for the errors that this may raise."""
-        self.identities()
-        self.frames()
+        for rows_of in (self.each_identity(), self.each_frame()):
+            for _ in rows_of:
+                pass
         self.masters()
         self.marks()
         for (profile,) in self._database.execute("SELECT profile FROM frames"):
             rows.read_profile(profile)
 
-    def identities(self, paths: Iterable[str] | None = None) -> dict[str, Identity]:
-        """Give path and identity of every frame whose file is there, or of some of them."""
-        if paths is None:
-            found = self._database.execute(
-                "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
-            )
-        else:
-            found = self._database.execute(
-                "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
-                " AND path IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(paths)),),
-            )
+    def each_identity(self) -> Iterator[tuple[str, Identity]]:
+        """Give path and identity of every frame whose file is there, one by one, by path."""
+        found = self._database.execute(
+            "SELECT path, identity FROM frames WHERE identity IS NOT NULL ORDER BY path"
+        )
+        return ((path, Identity(**json.loads(text))) for path, text in found)
+
+    def identities(self, paths: Iterable[str]) -> dict[str, Identity]:
+        """Give the identities of some frames, where their files are there."""
+        found = self._database.execute(
+            "SELECT path, identity FROM frames WHERE identity IS NOT NULL"
+            " AND path IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(paths)),),
+        )
         return {path: Identity(**json.loads(text)) for path, text in found}
 
     def products(self) -> dict[str, str]:
         """Give the path of every frame's product, relative to the output folder."""
-        return dict(self._database.execute("SELECT frame, path FROM products").fetchall())
+        return dict(self.each_product())
+
+    def each_product(self) -> Iterator[tuple[str, str]]:
+        """Give the path of every frame with a product and that of the product, one by one."""
+        return self._database.execute("SELECT frame, path FROM products")
+
+    def which_are_products(self, paths: Iterable[str]) -> set[str]:
+        """Give those of some paths, relative to the output folder, under which a product lies."""
+        found = self._database.execute(
+            "SELECT path FROM products WHERE path IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(paths)),),
+        )
+        return {path for (path,) in found}
 
     def calibration_frames(self, folder: str) -> tuple[CalibrationFrame, ...]:
         """Give the usable calibration frames of a folder, those left out of their sets included."""
@@ -310,14 +325,18 @@ class LedgerReader:
     ) -> tuple[FrameRecord, ...]:
         """Give all frames, or the one of a path, in order of path; sooner without statistics."""
         if path is None:
-            found = self._database.execute(
-                "SELECT path, state, reason, arrived, tries, frame, iif(?, statistics, NULL),"
-                " product FROM all_frames ORDER BY path",
-                (statistics,),
-            )
-        else:
-            found = self._database.execute("SELECT * FROM all_frames WHERE path = ?", (path,))
+            return tuple(self.each_frame(statistics=statistics))
+        found = self._database.execute("SELECT * FROM all_frames WHERE path = ?", (path,))
         return tuple(rows.read_record(*row) for row in found)
+
+    def each_frame(self, *, statistics: bool = True) -> Iterator[FrameRecord]:
+        """Give all frames one by one, in order of path; sooner without statistics."""
+        found = self._database.execute(
+            "SELECT path, state, reason, arrived, tries, frame, iif(?, statistics, NULL),"
+            " product FROM all_frames ORDER BY path",
+            (statistics,),
+        )
+        return (rows.read_record(*row) for row in found)
 
     def note(self, key: str) -> str:
         """Give what the daemon noted about itself; empty where it did not."""

@@ -87,14 +87,18 @@ class Housekeeping:
             It cannot be looked at.
         """
         see_that_it_is_there(self._output)
-        products = self._ledger.products()
         masters = [one.master for one in self._ledger.masters() if one.in_use]
         # All are looked for before any is forgotten: the disk may go away meanwhile.
-        lost = {path for path, product in products.items() if not self._is_there(product)}
+        products = {
+            path: product
+            for path, product in self._ledger.each_product()
+            if not self._is_there(product)
+        }
         lost_masters = [master for master in masters if not self._is_there(master.path)]
-        for path in sorted(lost):
+        for path in sorted(products):
             self._ledger.forget_product(path)
             self._log.warning("product.lost", file=path, reason=f"{products[path]} is gone")
+        lost = set(products)
         for master in lost_masters:
             self._ledger.forget_master(master.id)
             self._log.warning("master.lost", reason=f"{master.path} is gone")
@@ -128,16 +132,13 @@ class Housekeeping:
 
         Whatever ended a tapewatch between the two: the ledger says which of them is valid.
         """
-        found = {
-            folder: sorted(place.glob("w*"))
-            for folder in sorted(folders)
-            if (place := self._output / folder / PROVISIONAL_FOLDER).is_dir()
-        }
-        valid = set(self._ledger.products().values()) if any(found.values()) else set()
-        for folder, files in found.items():
-            for file in files:
-                path = _path(folder, f"{PROVISIONAL_FOLDER}/{file.name}")
-                superseded = unknown or _path(folder, file.name) in valid
+        for folder in sorted(folders):
+            files = sorted((self._output / folder / PROVISIONAL_FOLDER).glob("w*"))
+            provisional = [_path(folder, f"{PROVISIONAL_FOLDER}/{file.name}") for file in files]
+            real = [_path(folder, file.name) for file in files]
+            valid = self._ledger.which_are_products([*provisional, *real])
+            for file, path, successor in zip(files, provisional, real, strict=True):
+                superseded = unknown or successor in valid
                 if path not in valid and superseded and owner(file) is Owner.OURS:
                     file.unlink(missing_ok=True)
                     self._log.info("product.superseded", file=path)

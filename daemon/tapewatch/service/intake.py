@@ -6,8 +6,7 @@ what made us look, how often, or in which order.
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 from tapewatch.arrival.scan import (
@@ -15,9 +14,9 @@ from tapewatch.arrival.scan import (
     Rules,
     examine,
     is_folder,
+    list_folders,
     printable,
     root_identity,
-    scan,
 )
 from tapewatch.errors import (
     BeingUnpackedError,
@@ -32,7 +31,9 @@ from tapewatch.ledger import Ledger
 from tapewatch.log import Log
 from tapewatch.model import Identity, State
 from tapewatch.parameters import Parameters
+from tapewatch.service.changes import Changes, find_changes
 from tapewatch.service.inspector import Inspector
+from tapewatch.service.known import KnownFiles
 from tapewatch.service.register import Register, changed
 from tapewatch.service.unsettled import Unsettled
 
@@ -91,9 +92,12 @@ class Intake:
         self._oldest = 0.0 if since is None else first - since * _DAY
         # What was looked at and need not be again until it changes; None: needs to be. Rejected
         # frames are looked at anew at each start: tape.par or tapewatch itself may have changed.
-        self._known: dict[str, Identity | None] = {**ledger.identities()}
+        self._known = KnownFiles()
+        for path, identity in ledger.each_identity():
+            self._known.note(path, identity)
         for state in (State.REJECTED, State.SETTLING):
-            self._known |= dict.fromkeys(ledger.paths_in(state))
+            for path in ledger.paths_in(state):
+                self._known.note(path, None)
         self._not_asked_for = 0  # files too old, since the last scan
 
     @property
@@ -118,9 +122,10 @@ class Intake:
         RetriableError
             The folder cannot be listed; nothing is taken for gone.
         """
-        found = scan(self._root, self.rules)
-        self.scan_seconds = found.seconds
-        if not found.files and any(self._known.values()):
+        started = time.perf_counter()
+        found = self._changes()
+        self.scan_seconds = time.perf_counter() - started
+        if not found.files and self._known.any_was_there:
             raise RetriableError(
                 f"{self._root} is empty, although frames were there: is it unmounted?"
             )
@@ -128,11 +133,8 @@ class Intake:
             self._log.warning("watch.problem", reason=problem)
         dirty: set[str] = set()
         with self._ledger.batch():
-            news = self._news(found.files)
-            self.found = {
-                path: news[path] for path in news if self._was_written(path, found.files[path])
-            }
-            for path in news:
+            self.found = {path: found.news[path] for path in found.news if path in found.written}
+            for path in found.news:
                 if self._stopping():
                     return dirty
                 dirty |= self.look(path)
@@ -140,36 +142,17 @@ class Intake:
                 dirty |= self.look(path)  # its time may never come, if the clock was set back
             for path, why in found.irregular.items():
                 dirty |= self._set_aside(path, None, State.REJECTED, why)
-            unseen = tuple(found.unseen)
-            present = found.files.keys() | found.irregular.keys()
-            for path in [path for path in self._known if path not in present]:
-                if not path.startswith(unseen):
-                    dirty |= self._vanish(path)
+            for path in found.gone:
+                dirty |= self._vanish(path)
         if self._not_asked_for:
             self._log.info("frames.not_asked_for", count=self._not_asked_for)
             self._not_asked_for = 0
         return dirty
 
-    def _is_known(self, path: str, identity: Identity) -> bool:
-        """Tell whether a file is as it was when it was looked at last."""
-        return identity == (self._unsettled.identity(path) or self._known.get(path))
-
-    def _was_written(self, path: str, identity: Identity) -> bool:
-        """Tell whether what is new of a file is its content, of which an event should have told."""
-        if path not in self._known:
-            return True
-        known = self._known[path]
-        if known is None:  # not reached, or rejected before the start: looked at each time
-            return False
-        # New rights, another owner or a further link change this time alone.
-        return identity != replace(known, ctime_ns=identity.ctime_ns)
-
-    def _news(self, files: Mapping[str, Identity]) -> dict[str, float]:
-        """Give the paths of files to be looked at, in the order in which they came, and when."""
-        news = [
-            (changed(one), path) for path, one in files.items() if not self._is_known(path, one)
-        ]
-        return {path: moment for moment, path in sorted(news)}
+    def _changes(self, folder: str = "") -> Changes:
+        """Find out what has changed in a folder and all beneath."""
+        listings = list_folders(self._root, self.rules, folder)
+        return find_changes(listings, self._known, self._unsettled, folder)
 
     def look_at_due(self) -> set[str]:
         """Look at all files whose time has come; give the paths of frames that changed."""
@@ -196,12 +179,12 @@ class Intake:
         if not is_folder(path):
             return self.look(relative, vouched=vouched) if self.rules.matches(path.name) else set()
         try:
-            files = scan(self._root, self.rules, relative).files
+            news = self._changes(relative).news
         except RetriableError as error:  # the next scan of the whole tree will tell
             self._log.warning("watch.problem", file=relative, reason=str(error))
             return set()
         with self._ledger.batch():
-            return set().union(*(self.look(found) for found in self._news(files)))
+            return set().union(*(self.look(found) for found in news))
 
     def look(self, path: str, *, vouched: bool = False) -> set[str]:
         """Look at one file, and take it into the ledger if it is whole.
@@ -237,7 +220,7 @@ class Intake:
         news = path not in self._unsettled
         if not self._patient:
             return self._set_aside(path, None, State.STALLED, reason)
-        self._known[path] = None
+        self._known.note(path, None)
         self._unsettled.put_off(path, time.time() + self._parameters.rescan)
         if not self._ledger.frames(path):
             self._ledger.set_state(path, State.SETTLING, reason, None, time.time())
@@ -251,7 +234,7 @@ class Intake:
             return self._vanish(path)
         if isinstance(found, Irregular):
             return self._set_aside(path, None, State.REJECTED, found.why)
-        if self._known.get(path) == found and path not in self._unsettled:
+        if self._known.identity(path) == found and path not in self._unsettled:
             return set()
         if changed(found) < self._oldest:
             self._file(path, found)
@@ -280,7 +263,7 @@ class Intake:
             As `look`.
         """
         self._forget(path)
-        identity = self._known.pop(path, None)
+        identity = self._known.forget(path)
         if reason and identity is not None:
             self._unsettled.note_lack(path, identity, reason)
         return self.look(path) | {path}
@@ -326,7 +309,7 @@ class Intake:
     def _vanish(self, path: str) -> set[str]:
         """Note that a file is gone, and look again at what was rejected because of it."""
         self._forget(path)
-        self._known.pop(path, None)
+        self._known.forget(path)
         dirty = {path} if self._register.vanish(path) else set()
         for other, state in [*self._register.twins(path), *self._register.raws_of(path)]:
             if state is State.REJECTED:
@@ -343,7 +326,7 @@ class Intake:
     def _file(self, path: str, identity: Identity | None) -> None:
         """Be done with a path until it changes from this identity."""
         self._forget(path)
-        self._known[path] = identity
+        self._known.note(path, identity)
 
     def _forget(self, path: str) -> None:
         self._unsettled.forget(path)

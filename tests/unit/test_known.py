@@ -1,0 +1,65 @@
+"""What is known of files is the same, packed or not: a plain dictionary is the oracle."""
+
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapewatch.model import Identity
+from tapewatch.service.known import KnownFiles
+
+# Whatever a file system may say: inodes and times beyond 64 bits, times before 1970.
+NUMBERS = st.integers(-(2**70), 2**70)
+IDENTITIES = st.builds(Identity, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+FOLDERS = ["", "night", "night/deep", "n1"]
+NAMES = ["a.fits", "wa.fits", "M\u00fcnchen \U0001f52d.fit", 'q"\\udcff\n.fits']
+PATHS = st.builds(
+    lambda folder, name: f"{folder}/{name}" if folder else name,
+    st.sampled_from(FOLDERS),
+    st.sampled_from(NAMES),
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("note"), PATHS, st.none() | IDENTITIES),
+        st.tuples(st.just("forget"), PATHS, st.none()),
+        st.tuples(st.just("ask"), PATHS, st.none()),
+    ),
+    max_size=120,
+)
+
+
+@given(st.integers(1, 3), STEPS)
+def test_it_knows_what_a_dictionary_would(
+    unpacked: int, steps: list[tuple[str, str, Identity | None]]
+) -> None:
+    known, oracle = KnownFiles(unpacked), dict[str, Identity | None]()
+    for what, path, identity in steps:
+        if what == "note":
+            known.note(path, identity)
+            oracle[path] = identity
+        elif what == "forget":
+            assert known.forget(path) == oracle.pop(path, None)
+        assert known.identity(path) == oracle.get(path)
+        assert (path in known) == (path in oracle)
+    found = {path: one for folder in known.folders for path, one in known.of_folder(folder).items()}
+    assert found == oracle
+    assert all(path.rpartition("/")[0] in known.folders for path in oracle)
+    assert known.any_was_there == any(oracle.values())
+
+
+def test_a_season_takes_a_fraction_of_the_memory_of_a_dictionary() -> None:
+    def memory(known: KnownFiles | dict[str, Identity]) -> int:
+        tracemalloc.start()
+        for number in range(20_000):
+            path = f"night-{number // 100:03}/M13_R_{number:05}.fits"
+            changed = 1_764_000_000_000_000_000 + number * 10_123_456_789
+            identity = Identity(66305, 10**6 + number, 33_557_760, changed, changed + 12345)
+            if isinstance(known, dict):
+                known[path] = identity
+            else:
+                known.note(path, identity)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return held
+
+    assert memory(KnownFiles()) < memory({}) / 5
