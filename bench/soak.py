@@ -197,15 +197,15 @@ def slope(frames: Sequence[float], values: Sequence[float]) -> float:
 def judge_growth(looks: Sequence[Look]) -> Iterator[Criterion]:
     """Judge what must not grow, or by so much a frame at most.
 
-    The daemon keeps of each file that is there when it was looked at, of each master what it is,
-    of each night its lists: 2.5 kB a frame at most.
+    The daemon keeps of each file what it was when it was looked at, packed, of each master what it
+    is, of each night its lists: 1 kB a frame at most.
     """
     warm, last = looks[_WARM:], looks[-1]
     enough = last.frames >= _ENOUGH
     counts = [one.frames for one in warm]
     for what, values, most in (
-        ("of the daemon", [one.daemon for one in warm], 2.5),
-        ("of all processes", [one.memory for one in warm], 4.0),
+        ("of the daemon", [one.daemon for one in warm], 1.0),
+        ("of all processes", [one.memory for one in warm], 1.5),
     ):
         grows = slope(counts, values)
         yield Criterion(

@@ -61,7 +61,7 @@ def test_a_daemon_that_stays_as_it_is_passes() -> None:
 @pytest.mark.parametrize(
     ("name", "step"),
     [
-        ("daemon", 0.8),
+        ("daemon", 0.3),
         ("workers", 3.0),
         ("descriptors", 1),
         ("threads", 1),
