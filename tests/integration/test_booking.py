@@ -80,7 +80,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def report_of(office: Office) -> Report:
-    identity = dict(office.ledger.each_identity())["n/x.fits"]
+    identity = office.ledger.identities(["n/x.fits"])["n/x.fits"]
     content = Content(identity, "data", "header")
     return Report(STATISTICS, content, a_product("n/wx.fits", content), ended=EVENING + 1.5)
 
@@ -99,7 +99,7 @@ def test_a_calibrated_frame_is_booked_with_its_product_and_the_time_it_took(
 
 def test_a_measured_frame_is_booked_with_its_content(office: Office) -> None:
     job = MeasureFrame(BUILD.frames[0])
-    content = Content(dict(office.ledger.each_identity())[BIASES[0]], "data", "header", STATISTICS)
+    content = Content(office.ledger.identities(BIASES)[BIASES[0]], "data", "header", STATISTICS)
     office.begin(job)
     office.booking.succeed(job, Report(STATISTICS, content))
     measured = {one.frame.path: one.data_hash for one in office.ledger.calibration_frames("n")}
@@ -109,7 +109,7 @@ def test_a_measured_frame_is_booked_with_its_content(office: Office) -> None:
 
 
 def test_a_master_is_booked_with_the_figures_of_its_inputs(office: Office) -> None:
-    known = dict(office.ledger.each_identity())
+    known = office.ledger.identities(BIASES)
     report = Report(
         STATISTICS,
         inputs=(STATISTICS, STATISTICS),
@@ -129,7 +129,7 @@ def test_a_master_is_booked_with_the_figures_of_its_inputs(office: Office) -> No
 
 
 def test_a_master_of_files_that_changed_meanwhile_is_not_booked(office: Office) -> None:
-    known = dict(office.ledger.each_identity())
+    known = office.ledger.identities(BIASES)
     take(office.ledger, BUILD.frames[1])
     office.begin(BUILD)
     report = Report(STATISTICS, identities=tuple(known[path] for path in BIASES))

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astropy.io import fits
@@ -15,6 +16,7 @@ from support_intake import AGES, Camera
 from support_ledger import told
 from tapewatch.ledger import Ledger
 from tapewatch.model import Kind, State
+from tapewatch.service.changes import Changes, find_changes
 
 HOUR = 3600.0
 
@@ -238,12 +240,33 @@ def test_a_frame_that_is_done_stays_done_without_its_file(camera: Camera) -> Non
     camera.ledger.set_verdicts([("bias.fits", State.DONE, "in masters/wbias-1.fits")])
     path.unlink()
     assert intake.hint(path, vouched=False) == {"bias.fits"}
+    assert intake.hint(path, vouched=False) == set()
     record = camera.frame("bias.fits")
     assert record.state is State.DONE
     assert record.reason == "in masters/wbias-1.fits; its own file is gone"
     assert camera.ledger.calibration_frames("") == ()
     assert intake.reconcile() == set()
     assert camera.lines == []
+
+
+def test_a_file_that_comes_back_during_the_search_is_not_gone(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_raw(camera.folder / "bias.fits", IMAGETYP="bias")
+    write_raw(camera.folder / "stays.fits")
+    intake = camera.start()
+    intake.reconcile()
+    away = camera.folder / ".away"
+    path.rename(away)
+
+    def and_comes_back(*arguments: Any) -> Changes:  # noqa: ANN401  (passed on as they came)
+        found = find_changes(*arguments)
+        away.rename(path)
+        return found
+
+    monkeypatch.setattr("tapewatch.service.intake.find_changes", and_comes_back)
+    intake.reconcile()
+    assert camera.states() == {"bias.fits": "seen", "stays.fits": "seen"}
 
 
 def test_a_rewritten_header_is_read_anew(camera: Camera) -> None:

@@ -206,7 +206,26 @@ def test_set_verdicts_gives_the_frames_that_changed(ledger: Ledger) -> None:
     assert ledger.set_verdicts([("a.fits", State.WAITING, "for a flat")]) == []
     assert ledger.set_verdicts([("a.fits", State.WAITING, "for a dark")]) == ["a.fits"]
     assert ledger.counts() == {"waiting": 1, "seen": 2}
-    assert ledger.paths_in(State.SEEN) == ("b.fits", "c.fits")
+    assert {one.path for one in ledger.frames() if one.state is State.SEEN} == {"b.fits", "c.fits"}
+
+
+def test_identities_come_folder_by_folder_and_none_of_what_is_looked_at_anew(
+    ledger: Ledger,
+) -> None:
+    paths = ["n/a.fits", "b.fits", "n/deep/a.fits", "n/bad.fits", "c.fits", "n/left.fits"]
+    for path in paths:
+        take(ledger, a_frame(path))
+    ledger.set_state("n/bad.fits", State.REJECTED, "no FITS", an_identity(), EVENING)
+    ledger.set_state("pipe.fits", State.REJECTED, "a FIFO", None, EVENING)
+    ledger.set_state("gone.fits", State.VANISHED, "its file is gone", None, EVENING)
+    ledger.set_verdicts([("n/left.fits", State.REJECTED, "does not fit")], planned=True)
+    known = list(ledger.each_identity(but=[State.REJECTED]))
+    assert [path.rpartition("/")[0] for path, _ in known] == ["", "", "", "n", "n", "n", "n/deep"]
+    assert {path for path, identity in known if identity is None} == {"n/bad.fits", "pipe.fits"}
+    assert dict(known) | ledger.identities(["n/bad.fits"]) == {
+        **ledger.identities([*paths, "gone.fits"]),
+        "pipe.fits": None,
+    }
 
 
 def test_a_batch_is_one_transaction(ledger: Ledger) -> None:

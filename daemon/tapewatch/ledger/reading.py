@@ -70,12 +70,19 @@ class LedgerReader:
         for (profile,) in self._database.execute("SELECT profile FROM frames"):
             rows.read_profile(profile)
 
-    def each_identity(self) -> Iterator[tuple[str, Identity]]:
-        """Give path and identity of every frame whose file is there, one by one, by path."""
+    def each_identity(self, *, but: Iterable[State] = ()) -> Iterator[tuple[str, Identity | None]]:
+        """Give path and identity of every frame whose file is there, folder by folder.
+
+        Those in some states have None, and are given wherever their files are, but for frames left
+        out of their sets. To be read to the end before anything is written.
+        """
         found = self._database.execute(
-            "SELECT path, identity FROM frames WHERE identity IS NOT NULL ORDER BY path"
+            "SELECT path, iif(hidden, NULL, identity) FROM (SELECT path, folder, identity,"
+            " state IN (SELECT value FROM json_each(?)) AND NOT left_out AS hidden FROM frames)"
+            " WHERE hidden OR identity IS NOT NULL ORDER BY folder",
+            (json.dumps(list(but)),),
         )
-        return ((path, Identity(**json.loads(text))) for path, text in found)
+        return ((path, rows.read_identity(text) if text else None) for path, text in found)
 
     def identities(self, paths: Iterable[str]) -> dict[str, Identity]:
         """Give the identities of some frames, where their files are there."""
@@ -84,14 +91,14 @@ class LedgerReader:
             " AND path IN (SELECT value FROM json_each(?))",
             (json.dumps(list(paths)),),
         )
-        return {path: Identity(**json.loads(text)) for path, text in found}
+        return {path: rows.read_identity(text) for path, text in found}
 
     def products(self) -> dict[str, str]:
         """Give the path of every frame's product, relative to the output folder."""
         return dict(self.each_product())
 
     def each_product(self) -> Iterator[tuple[str, str]]:
-        """Give the path of every frame with a product and that of the product, one by one."""
+        """Give paths of frame and product one by one, to the end before anything is written."""
         return self._database.execute("SELECT frame, path FROM products")
 
     def which_are_products(self, paths: Iterable[str]) -> set[str]:
@@ -153,7 +160,7 @@ class LedgerReader:
             " AND state NOT IN (SELECT value FROM json_each(?))",
             (path, Kind.OBJECT, json.dumps(_SET_ASIDE)),
         ).fetchone()
-        return None if found is None else (Identity(**json.loads(found[0])), found[1])
+        return None if found is None else (rows.read_identity(found[0]), found[1])
 
     def sequence(self, path: str) -> FrameSequence | None:
         """Give the sequence of an object frame; None where it is none."""
@@ -209,13 +216,6 @@ class LedgerReader:
             (folder, State.REJECTED),
         )
         return tuple(name for (name,) in found)
-
-    def paths_in(self, state: State) -> tuple[str, ...]:
-        """Give the paths of all frames in a state, but for those left out of their sets."""
-        found = self._database.execute(
-            "SELECT path FROM frames WHERE state = ? AND NOT left_out", (state,)
-        )
-        return tuple(path for (path,) in found)
 
     def frames_named(self, folder: str, names: Sequence[str]) -> list[tuple[str, State]]:
         """Give path and state of a folder's frames of these names, which are in lower case."""
@@ -330,7 +330,7 @@ class LedgerReader:
         return tuple(rows.read_record(*row) for row in found)
 
     def each_frame(self, *, statistics: bool = True) -> Iterator[FrameRecord]:
-        """Give all frames one by one, in order of path; sooner without statistics."""
+        """Give all frames one by one, as `frames`, to the end before anything is written."""
         found = self._database.execute(
             "SELECT path, state, reason, arrived, tries, frame, iif(?, statistics, NULL),"
             " product FROM all_frames ORDER BY path",

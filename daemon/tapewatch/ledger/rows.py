@@ -8,6 +8,7 @@ from typing import Any
 from tapewatch.model import (
     Detector,
     Frame,
+    Identity,
     Kind,
     Master,
     ObjectFrame,
@@ -114,6 +115,11 @@ def _detector(values: dict[str, Any]) -> Detector:
 def _the_one(detector: Detector) -> Detector:
     """Give the same object for all that are equal: a camera reads out in few ways."""
     return detector
+
+
+def read_identity(text: str) -> Identity:
+    """Read from its JSON what the file system said of a file."""
+    return Identity(**json.loads(text))
 
 
 @lru_cache(maxsize=1 << 14)  # all are read again when one changes: a season's must find room

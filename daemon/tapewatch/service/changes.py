@@ -68,7 +68,7 @@ def find_changes(
     for folder in away:
         found.gone.extend(known.of_folder(folder))
     kept = tuple(unseen)
-    found.gone = [path for path in found.gone if not path.startswith(kept)]
+    found.gone = sorted(path for path in found.gone if not path.startswith(kept))
     in_order = sorted((moment, path) for path, moment in found.news.items())
     found.news = {path: moment for moment, path in in_order}
     return found

@@ -7,6 +7,7 @@ what made us look, how often, or in which order.
 import sqlite3
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 from tapewatch.arrival.scan import (
@@ -33,7 +34,7 @@ from tapewatch.model import Identity, State
 from tapewatch.parameters import Parameters
 from tapewatch.service.changes import Changes, find_changes
 from tapewatch.service.inspector import Inspector
-from tapewatch.service.known import KnownFiles
+from tapewatch.service.known import KnownFiles, folder_of
 from tapewatch.service.register import Register, changed
 from tapewatch.service.unsettled import Unsettled
 
@@ -93,11 +94,11 @@ class Intake:
         # What was looked at and need not be again until it changes; None: needs to be. Rejected
         # frames are looked at anew at each start: tape.par or tapewatch itself may have changed.
         self._known = KnownFiles()
-        for path, identity in ledger.each_identity():
-            self._known.note(path, identity)
-        for state in (State.REJECTED, State.SETTLING):
-            for path in ledger.paths_in(state):
-                self._known.note(path, None)
+        known = ledger.each_identity(but=(State.REJECTED, State.SETTLING))
+        for _, of_folder in groupby(known, key=lambda one: folder_of(one[0])):
+            for path, identity in of_folder:
+                self._known.note(path, identity)
+            self._known.pack()
         self._not_asked_for = 0  # files too old, since the last scan
 
     @property
@@ -143,7 +144,8 @@ class Intake:
             for path, why in found.irregular.items():
                 dirty |= self._set_aside(path, None, State.REJECTED, why)
             for path in found.gone:
-                dirty |= self._vanish(path)
+                dirty |= self.look(path)  # it may have come back since it was missed
+        self._known.pack()
         if self._not_asked_for:
             self._log.info("frames.not_asked_for", count=self._not_asked_for)
             self._not_asked_for = 0

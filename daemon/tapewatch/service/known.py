@@ -1,12 +1,11 @@
 """What each file was when it was looked at last, of every folder, in little memory.
 
-A season has tens of thousands of files, and a night changes those of a few folders. So the folders
-that were asked for last are held as they are and all others packed: 25 bytes a file instead of 400.
+A season has tens of thousands of files, and a night changes those of a few folders. So folders that
+rest are packed: 25 bytes a file instead of 400.
 """
 
 import json
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from tapewatch.model import Identity
@@ -17,17 +16,10 @@ _Files = dict[str, Identity | None]
 
 
 class KnownFiles:
-    """Identities of files by path; None for a file that is to be looked at in any case.
+    """Identities of files by path; None for a file that is to be looked at in any case."""
 
-    Parameters
-    ----------
-    unpacked : int, optional
-        How many folders are held as they are.
-    """
-
-    def __init__(self, unpacked: int = 8) -> None:
-        self._most = unpacked
-        self._open: OrderedDict[str, _Files] = OrderedDict()  # the one used last at the end
+    def __init__(self) -> None:
+        self._open: dict[str, _Files] = {}  # by folder, as the next
         self._packed: dict[str, bytes] = {}  # with the open ones that have not changed since
 
     def __contains__(self, path: str) -> bool:
@@ -65,18 +57,22 @@ class KnownFiles:
         self._packed.pop(folder, None)
         return identity
 
+    def pack(self) -> None:
+        """Pack all folders, each until one of its files is asked for.
+
+        From time to time: to pack one for each that is opened would take longer and longer, where
+        files come into many folders in turn.
+        """
+        for folder, files in self._open.items():
+            if files and folder not in self._packed:
+                self._packed[folder] = _pack(files)
+        self._open.clear()
+
     def _opened(self, folder: str) -> _Files:
-        """Give the files of a folder to be read and changed; the one used least is packed."""
+        """Give the files of a folder, to be read and changed."""
         if folder not in self._open:
             self._open[folder] = self._unpacked(folder)
-            if len(self._open) > self._most:
-                self._pack(*self._open.popitem(last=False))
-        self._open.move_to_end(folder)
         return self._open[folder]
-
-    def _pack(self, folder: str, files: _Files) -> None:
-        if files and folder not in self._packed:
-            self._packed[folder] = _pack(files)
 
     def _unpacked(self, folder: str) -> _Files:
         return _unpack(self._packed[folder]) if folder in self._packed else {}

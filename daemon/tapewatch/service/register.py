@@ -161,6 +161,8 @@ class Register:
         if not records or records[0].state is State.VANISHED:
             return False
         if records[0].state is State.DONE:
+            if not self._ledger.identities([path]):
+                return False
             reason = f"{records[0].reason}; its own file is gone"
             return self._ledger.set_state(path, State.DONE, reason, None, records[0].arrived)
         return self.set_aside(path, None, State.VANISHED, "its file is gone")
