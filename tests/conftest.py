@@ -1,6 +1,7 @@
 """Fixtures that all tests share, and how hypothesis works here."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ settings.register_profile(
     "tapewatch", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI"))
 )
 settings.load_profile("tapewatch")
+
+# Where a shell runs this in its background Ctrl-C is ignored, and would be by all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def real_frames(folder: str = "") -> Path:
