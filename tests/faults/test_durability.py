@@ -87,7 +87,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Call]]:
 def named(calls: Sequence[Call], path: Path) -> tuple[Path, Call]:
     """Give the call that gave a file its name, and the name that it had before."""
     renames = [one for one in calls if one.name.startswith("rename")]
-    (found,) = [one for one in renames if one.given.split('"')[3] == str(path)]
+    # A list may have been written before, too, by what was done till then.
+    found = [one for one in renames if one.given.split('"')[3] == str(path)][-1]
     return Path(found.given.split('"')[1]), found
 
 

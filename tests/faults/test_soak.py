@@ -32,6 +32,7 @@ CURVE = [
 ]
 
 
+@pytest.mark.timeout(600)
 def test_a_short_season_meets_every_criterion(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     options = ["--frames", "200", "--idle", "2", "--dir", str(tmp_path), "--json", str(figures)]
@@ -41,7 +42,7 @@ def test_a_short_season_meets_every_criterion(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

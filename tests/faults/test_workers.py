@@ -191,8 +191,8 @@ def test_an_orphan_that_wakes_later_leaves_its_successors_product_alone(
             os.kill(server, signal.SIGCONT)
             eventually(lambda: server not in processes(group))
             assert state_of(par.parent / f"w{VICTIM}") == before
-            assert not list(par.parent.rglob("*.part"))
             assert successor.stop() == 0
+    assert not list(par.parent.rglob("*.part"))
 
 
 def test_what_kills_who_unpacks_it_is_rejected_and_all_others_are_done(

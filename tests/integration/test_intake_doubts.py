@@ -40,7 +40,7 @@ def test_what_a_worker_finds_cut_short_stalls_and_is_not_taken_for_whole_again(
 ) -> None:
     path = camera.folder / "x.fits.gz"
     whole = write_cut_gzip(path)
-    intake = camera.start(STALL=0.3)
+    intake = camera.start(STALL=3)
     assert intake.reconcile() == {"x.fits.gz"}  # its headers are whole: only reading will tell
     assert intake.suspect("x.fits.gz", "1,000 of 5,760 bytes when unpacked") == {"x.fits.gz"}
     assert camera.frame("x.fits.gz").state is State.SETTLING

@@ -59,6 +59,18 @@ def test_a_status_is_sent_when_it_changes(listener: Listener) -> None:
     assert listener.heard() == [{"STATUS": "2 done"}, {"STATUS": "3 done"}]
 
 
+def test_a_listener_that_does_not_read_holds_nothing_up_and_hears_the_status_later(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tapewatch.service.lifeline._PATIENCE", 0.001)
+    line = Lifeline({"NOTIFY_SOCKET": listener.address})
+    for number in range(1000):  # far more than the kernel keeps
+        line.say(f"{number} done")
+    assert 0 < len(listener.heard()) < 1000
+    line.say("999 done")
+    assert listener.heard() == [{"STATUS": "999 done"}]
+
+
 def test_signs_of_life_come_as_often_as_asked_for(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

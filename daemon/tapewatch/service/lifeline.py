@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 _SIGNS_A_TIMEOUT: Final = 4  # one lost, one late, and still no alarm
+_PATIENCE = 1.0  # seconds for who does not read
 _ABSTRACT = "@"  # how an address of Linux's abstract namespace is spelled
 
 
@@ -60,9 +61,8 @@ class Lifeline:
         status : str
             On one line.
         """
-        if status != self._status:
+        if status != self._status and self._send(f"STATUS={status}"):
             self._status = status
-            self._send(f"STATUS={status}")
 
     def alive(self) -> None:
         """Give a sign of life, if one is due. To be called wherever there is progress."""
@@ -71,16 +71,20 @@ class Lifeline:
             self._due = now + self.interval / 2
             self._send("WATCHDOG=1")
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str) -> bool:
+        """Send a message, if anybody listens; tell whether it was taken."""
         if not self._address:
-            return
-        # Whether systemd hears it is systemd's affair: no night ends for that.
+            return False
+        # Whether systemd hears it is systemd's affair: no night ends, or waits, for that.
         with (
             suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line,
         ):
+            line.settimeout(_PATIENCE)
             line.connect(self._address)
             line.sendall(message.encode())
+            return True
+        return False
 
 
 def _timeout(environment: Mapping[str, str]) -> float:
