@@ -73,8 +73,8 @@ class LedgerReader:
     def each_identity(self, *, but: Iterable[State] = ()) -> Iterator[tuple[str, Identity | None]]:
         """Give path and identity of every frame whose file is there, folder by folder.
 
-        Those in some states have None, and are given wherever their files are, but for frames left
-        out of their sets. To be read to the end before anything is written.
+        Those in some states have None, and are given though their files are gone, but for frames
+        left out of their sets. To be read to the end before anything is written.
         """
         found = self._database.execute(
             "SELECT path, iif(hidden, NULL, identity) FROM (SELECT path, folder, identity,"

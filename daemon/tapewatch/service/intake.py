@@ -34,7 +34,7 @@ from tapewatch.model import Identity, State
 from tapewatch.parameters import Parameters
 from tapewatch.service.changes import Changes, find_changes
 from tapewatch.service.inspector import Inspector
-from tapewatch.service.known import KnownFiles, folder_of
+from tapewatch.service.known import KnownFiles, parent_of
 from tapewatch.service.register import Register, changed
 from tapewatch.service.unsettled import Unsettled
 
@@ -95,7 +95,7 @@ class Intake:
         # frames are looked at anew at each start: tape.par or tapewatch itself may have changed.
         self._known = KnownFiles()
         known = ledger.each_identity(but=(State.REJECTED, State.SETTLING))
-        for _, of_folder in groupby(known, key=lambda one: folder_of(one[0])):
+        for _, of_folder in groupby(known, key=lambda one: parent_of(one[0])):
             for path, identity in of_folder:
                 self._known.note(path, identity)
             self._known.pack()

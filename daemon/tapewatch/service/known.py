@@ -22,9 +22,6 @@ class KnownFiles:
         self._open: dict[str, _Files] = {}  # by folder, as the next
         self._packed: dict[str, bytes] = {}  # with the open ones that have not changed since
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._opened(folder_of(path))
-
     @property
     def folders(self) -> set[str]:
         """Every folder of which a file is known, and maybe some of which none is any more."""
@@ -42,17 +39,17 @@ class KnownFiles:
 
     def identity(self, path: str) -> Identity | None:
         """Give what a file was; None where it is unknown or to be looked at in any case."""
-        return self._opened(folder_of(path)).get(path)
+        return self._opened(parent_of(path)).get(path)
 
     def note(self, path: str, identity: Identity | None) -> None:
         """Note what a file was when it was looked at."""
-        folder = folder_of(path)
+        folder = parent_of(path)
         self._opened(folder)[path] = identity
         self._packed.pop(folder, None)
 
     def forget(self, path: str) -> Identity | None:
         """Forget a file, as one that is gone, and give what it was."""
-        folder = folder_of(path)
+        folder = parent_of(path)
         identity = self._opened(folder).pop(path, None)
         self._packed.pop(folder, None)
         return identity
@@ -78,7 +75,7 @@ class KnownFiles:
         return _unpack(self._packed[folder]) if folder in self._packed else {}
 
 
-def folder_of(path: str) -> str:
+def parent_of(path: str) -> str:
     """Give the folder of a path relative to the watched one, empty for that itself."""
     return path.rpartition("/")[0]
 
